@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/node.h"
+#include "config/params.h"
+#include "core/clock.h"
+
+namespace stoker::adapter {
+
+/// Certificate files of a listener. Rotated files are picked up without a restart.
+struct ListenTls {
+  std::string cert;
+  std::string key;
+  std::string client_ca;             ///< empty: client certificates are not asked for
+  bool require_client_cert = false;  ///< false with client_ca: optional, verified when shown
+};
+
+struct GrpcListener {
+  std::string listen = "0.0.0.0:6000";
+  std::optional<ListenTls> tls;
+  Duration max_connection_age = std::chrono::minutes(30);
+};
+
+struct HttpListener {
+  std::string listen = "0.0.0.0:8080";
+  std::optional<ListenTls> tls;
+  std::string tokens_file;  ///< one bearer token a line; read at every use
+  bool auth_off = false;    ///< `auth: off`, said in so many words
+};
+
+struct InlineConfig {
+  bool enabled = false;
+  bool trust_network = false;  ///< trust: network; else mtls: the caller must show a client certificate
+  int max_objects_per_namespace = 100;
+  int max_signals = 10;
+  int max_spec_bytes = 16384;
+};
+
+/// The `server:` section.
+struct ServerConfig {
+  GrpcListener grpc;
+  HttpListener http;
+  std::string probes_listen = "0.0.0.0:8081";
+  InlineConfig inline_objects;
+  std::string peers_service;
+  bool per_object_metrics = true;
+};
+
+/// Reads `server:`; a null node gives the defaults. False when a diagnostic was added.
+bool ReadServerConfig(const config::Node& node, ServerConfig& out,
+                      config::Diagnostics& diagnostics);
+
+/// The keys of `server:`, for docs and schema.
+const std::vector<config::ParamInfo>& ServerParams();
+
+}  // namespace stoker::adapter

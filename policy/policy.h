@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/node.h"
+#include "config/params.h"
+#include "core/clock.h"
+#include "core/result.h"
+#include "core/signal.h"
+#include "policy/expression.h"
+
+namespace stoker::policy {
+
+/// How demands become one number. All but kExpression are monotone: more of any signal never lowers the
+/// result (and so more of a count that is already enough changes nothing).
+enum class Combine : std::uint8_t { kMax, kSum, kMin, kAvg, kExpression };
+
+enum class MetricMode : std::uint8_t { kCombined, kPerSignal };
+
+struct Replicas {
+  int min = 0;
+  int max = 50;
+  int executors_per_replica = 1;  ///< >= 1
+  double headroom = 0;            ///< fraction: 0.25 asks for a quarter more
+};
+
+/// At most this much less than the target one period ago, e.g. 10%/1m or 5/30s. 100% is no limit.
+struct ScaleDownStep {
+  bool percent = true;
+  double amount = 100;  ///< percent, or replicas
+  Duration period = std::chrono::minutes(1);
+};
+
+struct ScaleDown {
+  Duration stabilization{0};  ///< the target is the maximum over this long
+  ScaleDownStep step;
+};
+
+/// A signal of a policy, as far as deciding is concerned.
+struct PolicySignal {
+  std::string name;  ///< [a-z][a-z0-9_]*
+  std::string type;  ///< for the explanation only
+  SignalTiming timing;
+  DemandRule demand;
+  OnEmpty on_empty = OnEmpty::kHold;
+  FaultPolicy on_fault;
+};
+
+/// Named signals and how to combine them. A plain value.
+struct Policy {
+  std::string name;
+  std::vector<std::string> namespaces{"*"};
+  Replicas replicas;
+  Combine combine = Combine::kMax;
+  std::optional<Expression> expression;  ///< set when combine is kExpression
+  ScaleDown scale_down;
+  FaultPolicy on_fault;
+  MetricMode metric_mode = MetricMode::kCombined;
+  std::vector<PolicySignal> signals;
+};
+
+/// What the `signals:` map of a policy node holds, still to be read by the scalers' registry.
+struct NamedNode {
+  std::string name;
+  config::Node node;
+};
+
+/// Reads a policy node but its signals' own keys: everything in Policy except `signals`, plus the raw
+/// signal nodes. Names are checked, and the expression is compiled against them. Empty when a diagnostic
+/// was added.
+struct ParsedPolicy {
+  Policy policy;
+  std::vector<NamedNode> signals;
+};
+std::optional<ParsedPolicy> ParsePolicy(const std::string& name, const config::Node& node,
+                                        config::Diagnostics& diagnostics);
+
+/// Rules that need the signals too (per-signal mode, a step whose window would be over a day, combine
+/// names); call once `signals` is filled. Adds diagnostics at `node`.
+void CheckPolicy(const Policy& policy, const config::Node& node, config::Diagnostics& diagnostics);
+
+/// Keys of `onFault` ({hold, then}), shared with signals.
+bool ReadFaultPolicy(const config::Node& node, FaultPolicy& out, config::Diagnostics& diagnostics);
+
+/// The policy's keys, for docs and schema.
+const std::vector<config::ParamInfo>& PolicyParams();
+
+/// How far back readings must be kept for Decide to see all it needs (besides the last good one, which is
+/// always kept): stabilization plus the steps' reach plus one interval.
+Duration Lookback(const Policy& policy);
+
+/// The value from which on a count cannot change the target of `policy`; empty when it must be exact
+/// (expressions). `signal` indexes policy.signals.
+std::optional<double> Enough(const Policy& policy, std::size_t signal);
+
+}  // namespace stoker::policy

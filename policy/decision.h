@@ -35,11 +35,11 @@ struct SignalDecision {
   bool at_least = false;
   std::optional<WallTime> reading_time;
   std::optional<Duration> age;
-  bool up = false;             ///< the newest poll succeeded
+  bool up = false;               ///< the newest poll succeeded
   std::optional<double> demand;  ///< replicas, not rounded; absent when it took no part
-  bool active = false;         ///< value > activation
-  bool winner = false;         ///< combine max/min: its demand is the combined number
-  std::string error;           ///< of the newest poll, if it failed
+  bool active = false;           ///< value > activation
+  bool winner = false;           ///< combine max/min: its demand is the combined number
+  std::string error;             ///< of the newest poll, if it failed
   std::vector<std::string> warnings;
   std::string detail;
   std::optional<WallTime> next_change;
@@ -48,8 +48,9 @@ std::string_view StateName(SignalDecision::State state);
 
 /// A target with its explanation. One truth: gRPC, HTTP, metrics and hints all read this.
 struct Decision {
-  WallTime time{};             ///< the `now` it is for
-  std::optional<Error> error;  ///< kUnavailable: there is no target; the fields below are best effort
+  WallTime time{};  ///< the `now` it is for
+  std::optional<Error>
+      error;  ///< kUnavailable: there is no target; the fields below are best effort
   int target_replicas = 0;
   int target_executors = 0;  ///< target_replicas x executorsPerReplica
   bool active = false;       ///< exactly: no error and target_replicas > 0
@@ -57,16 +58,16 @@ struct Decision {
   Bound bound = Bound::kNone;
 
   // The way there, in order. Replicas, not rounded.
-  double combined = 0;       ///< after activation gating and combine
-  bool gated = false;        ///< demands were above 0 but no signal was active
+  double combined = 0;  ///< after activation gating and combine
+  bool gated = false;   ///< demands were above 0 but no signal was active
   double with_headroom = 0;
-  double clamped = 0;        ///< min/max
+  double clamped = 0;  ///< min/max
   double stabilized = 0;
-  double stepped = 0;        ///< target_replicas is this rounded up
+  double stepped = 0;  ///< target_replicas is this rounded up
   std::vector<SignalDecision> signals;
 
-  /// Until then the same readings give the same decision; afterwards a reading goes stale, a hold ends
-  /// or a maximum leaves the window.
+  /// Until then the same readings give the same decision; afterwards a reading goes stale, a hold
+  /// ends or a maximum leaves the window.
   WallTime valid_until{};
 };
 

@@ -15,8 +15,8 @@
 
 namespace stoker::policy {
 
-/// How demands become one number. All but kExpression are monotone: more of any signal never lowers the
-/// result (and so more of a count that is already enough changes nothing).
+/// How demands become one number. All but kExpression are monotone: more of any signal never lowers
+/// the result (and so more of a count that is already enough changes nothing).
 enum class Combine : std::uint8_t { kMax, kSum, kMin, kAvg, kExpression };
 
 enum class MetricMode : std::uint8_t { kCombined, kPerSignal };
@@ -28,7 +28,8 @@ struct Replicas {
   double headroom = 0;            ///< fraction: 0.25 asks for a quarter more
 };
 
-/// At most this much less than the target one period ago, e.g. 10%/1m or 5/30s. 100% is no limit.
+/// At most this much less than the target one period ago, e.g. 10%/1m or 5/30s. 100% is no limit. A
+/// percentage lets go of what is below one replica already, else it would never reach 0.
 struct ScaleDownStep {
   bool percent = true;
   double amount = 100;  ///< percent, or replicas
@@ -69,32 +70,41 @@ struct NamedNode {
   config::Node node;
 };
 
-/// Reads a policy node but its signals' own keys: everything in Policy except `signals`, plus the raw
-/// signal nodes. Names are checked, and the expression is compiled against them. Empty when a diagnostic
-/// was added.
+/// Reads a policy node but its signals' own keys: everything in Policy except `signals`, plus the
+/// raw signal nodes. Names are checked, and the expression is compiled against them. Empty when a
+/// diagnostic was added.
 struct ParsedPolicy {
   Policy policy;
   std::vector<NamedNode> signals;
 };
-std::optional<ParsedPolicy> ParsePolicy(const std::string& name, const config::Node& node,
+std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
+                                        const config::Node& node,
                                         config::Diagnostics& diagnostics);
 
-/// Rules that need the signals too (per-signal mode, a step whose window would be over a day, combine
-/// names); call once `signals` is filled. Adds diagnostics at `node`.
+/// Rules over several keys (per-signal mode, a step that would take over a day to come down); call
+/// once `signals` is filled. Adds diagnostics at `node`.
 void CheckPolicy(const Policy& policy, const config::Node& node, config::Diagnostics& diagnostics);
-
-/// Keys of `onFault` ({hold, then}), shared with signals.
-bool ReadFaultPolicy(const config::Node& node, FaultPolicy& out, config::Diagnostics& diagnostics);
 
 /// The policy's keys, for docs and schema.
 const std::vector<config::ParamInfo>& PolicyParams();
 
-/// How far back readings must be kept for Decide to see all it needs (besides the last good one, which is
-/// always kept): stabilization plus the steps' reach plus one interval.
+/// How long the step can keep the target of `policy` up after the wanted number went to 0; zero
+/// when it limits nothing.
+Duration StepReach(const Policy& policy);
+
+/// How far back readings must be kept for Decide to see all it needs, besides the newest reading
+/// and the last good one, which are always kept: what stabilization and step look back on, and,
+/// where they do, the readings that were still held then.
 Duration Lookback(const Policy& policy);
 
-/// The value from which on a count cannot change the target of `policy`; empty when it must be exact
-/// (expressions). `signal` indexes policy.signals.
+/// The value from which on a count cannot change the target of `policy`; empty when it must be
+/// exact (expressions). `signal` indexes policy.signals.
 std::optional<double> Enough(const Policy& policy, std::size_t signal);
+
+/// The name as people write it: "max", "sum", "min", "avg", or the expression's text.
+std::string CombineText(const Policy& policy);
+
+/// The step as people write it, e.g. "10%/1m".
+std::string StepText(const ScaleDownStep& step);
 
 }  // namespace stoker::policy

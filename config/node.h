@@ -11,8 +11,8 @@
 
 namespace stoker::config {
 
-/// Where a piece of configuration stands. `line` and `column` count from 1; 0 when the source has no
-/// lines (trigger metadata, an environment variable).
+/// Where a piece of configuration stands. `line` and `column` count from 1; 0 when the source has
+/// no lines (trigger metadata, an environment variable).
 struct Position {
   std::shared_ptr<const std::string> source;  ///< file name, "metadata", "env STOKER_..."
   int line = 0;
@@ -53,11 +53,12 @@ class Node {
   struct Entry;
 
   Node() = default;
+  static Node Null(Position position, std::string path);
   static Node Scalar(std::string text, Position position, std::string path);
   static Node List(std::vector<Node> items, Position position, std::string path);
   static Node Map(std::vector<Entry> entries, Position position, std::string path);
-  /// Trigger metadata as a flat map. Its values never appear in a message, and every key `x` may also
-  /// be given as `xFromEnv` (KEDA keeps the suffix and resolves the value).
+  /// Trigger metadata as a flat map. Its values never appear in a message, and every key `x` may
+  /// also be given as `xFromEnv` (KEDA keeps the suffix and resolves the value).
   static Node FromMetadata(const std::map<std::string, std::string>& metadata);
 
   [[nodiscard]] Kind kind() const { return kind_; }
@@ -75,13 +76,14 @@ class Node {
 
   [[nodiscard]] const Position& position() const { return position_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  void set_path(std::string path);  ///< also of all below
   /// True when the values are not ours to show (metadata).
   [[nodiscard]] bool confidential() const { return confidential_; }
   void set_confidential();  ///< also for all below
   /// True for a tree made by FromMetadata: lists and maps come as text ("a,b", "k=v,k=v").
   [[nodiscard]] bool from_metadata() const { return from_metadata_; }
 
-  /// `'text'` for messages, or "the value" when confidential or over 60 characters.
+  /// `'text'` for messages, or "the value" when confidential, over 60 characters or not printable.
   [[nodiscard]] std::string Quoted() const;
 
  private:
@@ -101,14 +103,19 @@ struct Node::Entry {
   Node value;
 };
 
-/// Parses one YAML document. Refuses: syntax errors, duplicate keys, aliases that expand to more than
-/// `max_nodes` nodes, non-scalar keys, a second document. `source` names the text in messages.
-/// Total: no exception leaves it.
-Result<Node> ParseYaml(std::string_view text, const std::string& source, Diagnostics& diagnostics,
+/// Parses one YAML document. Refuses: syntax errors, duplicate keys, non-scalar keys, a second
+/// document, nesting over 100 levels, and what grows over `max_nodes` nodes once aliases are
+/// expanded (64 bytes of text count as one more). `source` names the text in messages. Total: no
+/// exception leaves it.
+Result<Node> ParseYaml(std::string_view text,
+                       const std::string& source,
+                       Diagnostics& diagnostics,
                        std::size_t max_nodes = 1'000'000);
 
-/// Parses a stream of YAML documents (`---`), as Kubernetes manifests come.
-Result<std::vector<Node>> ParseYamlStream(std::string_view text, const std::string& source,
+/// Parses a stream of YAML documents (`---`), as Kubernetes manifests come; empty ones are left
+/// out.
+Result<std::vector<Node>> ParseYamlStream(std::string_view text,
+                                          const std::string& source,
                                           Diagnostics& diagnostics,
                                           std::size_t max_nodes = 1'000'000);
 

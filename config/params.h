@@ -19,23 +19,33 @@ namespace stoker::config {
 /// One declared parameter. Parsing, "did you mean", the JSON schema and the reference page are all
 /// made from these.
 struct Param {
-  std::string help;          ///< one sentence for the reference page
+  std::string help;  ///< one sentence for the reference page
   bool required = false;
-  std::string fallback{};    ///< the default as people would write it; documentation only, the value
-                             ///< is the field's own initializer
+  std::string fallback{};  ///< the default as people would write it; documentation only, the value
+                           ///< is the field's own initializer
   std::vector<std::string> aliases{};
-  std::vector<std::string> choices{};  ///< for strings: the only values allowed
+  std::vector<std::string> choices{};                     ///< for strings: the only values allowed
   double min = -std::numeric_limits<double>::infinity();  ///< numbers and durations (in seconds)
   double max = std::numeric_limits<double>::infinity();
-  bool above_min = false;    ///< the bound itself is not allowed (target sizes > 0)
-  bool non_empty = false;    ///< strings and lists
+  bool above_min = false;  ///< the bound itself is not allowed (target sizes > 0)
+  bool non_empty = false;  ///< strings and lists
   std::string example{};
 };
 
 /// What a parameter takes, for schema and docs.
 enum class ParamType {
-  kString, kInteger, kNumber, kBool, kDuration, kBytes, kPercent, kStringList, kStringMap, kObject,
-  kObjectMap, kCustom
+  kString,
+  kInteger,
+  kNumber,
+  kBool,
+  kDuration,
+  kBytes,
+  kPercent,
+  kStringList,
+  kStringMap,
+  kObject,
+  kObjectMap,
+  kCustom
 };
 
 /// A parameter as the generators see it.
@@ -46,7 +56,8 @@ struct ParamInfo {
   std::vector<ParamInfo> children;  ///< of an object, or of each value of an object map
 };
 
-/// An amount of bytes / a fraction, as field types of their own so that the parser knows what to read.
+/// An amount of bytes / a fraction, as field types of their own so that the parser knows what to
+/// read.
 struct Bytes {
   std::int64_t value = 0;
 };
@@ -64,13 +75,19 @@ bool ReadValue(const Node& node, const Param& param, Duration& out, Diagnostics&
 bool ReadValue(const Node& node, const Param& param, Bytes& out, Diagnostics& diagnostics);
 bool ReadValue(const Node& node, const Param& param, Percent& out, Diagnostics& diagnostics);
 /// A YAML list, or "a,b" in metadata.
-bool ReadValue(const Node& node, const Param& param, std::vector<std::string>& out,
+bool ReadValue(const Node& node,
+               const Param& param,
+               std::vector<std::string>& out,
                Diagnostics& diagnostics);
 /// A YAML map of scalars, or "k=v,k=v" in metadata.
-bool ReadValue(const Node& node, const Param& param, std::map<std::string, std::string>& out,
+bool ReadValue(const Node& node,
+               const Param& param,
+               std::map<std::string, std::string>& out,
                Diagnostics& diagnostics);
 template <class F>
-bool ReadValue(const Node& node, const Param& param, std::optional<F>& out,
+bool ReadValue(const Node& node,
+               const Param& param,
+               std::optional<F>& out,
                Diagnostics& diagnostics) {
   F value{};
   if (!ReadValue(node, param, value, diagnostics)) return false;
@@ -79,30 +96,83 @@ bool ReadValue(const Node& node, const Param& param, std::optional<F>& out,
 }
 
 template <class F>
-struct ParamTypeOf;  // see params.inl-free specialisations below
-template <> struct ParamTypeOf<std::string> { static constexpr auto kType = ParamType::kString; };
-template <> struct ParamTypeOf<bool> { static constexpr auto kType = ParamType::kBool; };
-template <> struct ParamTypeOf<int> { static constexpr auto kType = ParamType::kInteger; };
-template <> struct ParamTypeOf<std::int64_t> { static constexpr auto kType = ParamType::kInteger; };
-template <> struct ParamTypeOf<double> { static constexpr auto kType = ParamType::kNumber; };
-template <> struct ParamTypeOf<Duration> { static constexpr auto kType = ParamType::kDuration; };
-template <> struct ParamTypeOf<Bytes> { static constexpr auto kType = ParamType::kBytes; };
-template <> struct ParamTypeOf<Percent> { static constexpr auto kType = ParamType::kPercent; };
-template <> struct ParamTypeOf<std::vector<std::string>> {
+struct ParamTypeOf;
+template <>
+struct ParamTypeOf<std::string> {
+  static constexpr auto kType = ParamType::kString;
+};
+template <>
+struct ParamTypeOf<bool> {
+  static constexpr auto kType = ParamType::kBool;
+};
+template <>
+struct ParamTypeOf<int> {
+  static constexpr auto kType = ParamType::kInteger;
+};
+template <>
+struct ParamTypeOf<std::int64_t> {
+  static constexpr auto kType = ParamType::kInteger;
+};
+template <>
+struct ParamTypeOf<double> {
+  static constexpr auto kType = ParamType::kNumber;
+};
+template <>
+struct ParamTypeOf<Duration> {
+  static constexpr auto kType = ParamType::kDuration;
+};
+template <>
+struct ParamTypeOf<Bytes> {
+  static constexpr auto kType = ParamType::kBytes;
+};
+template <>
+struct ParamTypeOf<Percent> {
+  static constexpr auto kType = ParamType::kPercent;
+};
+template <>
+struct ParamTypeOf<std::vector<std::string>> {
   static constexpr auto kType = ParamType::kStringList;
 };
-template <> struct ParamTypeOf<std::map<std::string, std::string>> {
+template <>
+struct ParamTypeOf<std::map<std::string, std::string>> {
   static constexpr auto kType = ParamType::kStringMap;
 };
-template <class F> struct ParamTypeOf<std::optional<F>> : ParamTypeOf<F> {};
+template <class F>
+struct ParamTypeOf<std::optional<F>> : ParamTypeOf<F> {};
+
+/// The enum that a field of an AddChoice holds.
+template <class E>
+struct ChoiceOf {
+  using Type = E;
+};
+template <class E>
+struct ChoiceOf<std::optional<E>> {
+  using Type = E;
+};
+
+/// The parameter that `key` means: by name or alias, and in metadata also with `FromEnv` behind
+/// either. nullptr when none.
+const ParamInfo* FindParam(const std::vector<ParamInfo>& infos,
+                           std::string_view key,
+                           bool from_metadata);
+
+/// "unknown key 'trehsold'; did you mean 'threshold'?", or the keys there are.
+std::string UnknownKeyMessage(std::string_view key, const std::vector<ParamInfo>& infos);
+
+/// Add "EXPECTED, got 'text'HINT"; without the text when the node is confidential. Returns false.
+bool Refuse(const Node& node,
+            const std::string& expected,
+            Diagnostics& diagnostics,
+            std::string_view hint = {});
 
 /// Type-independent half of ParamTable: walks a map node against declared keys.
 class ParamWalker {
  public:
   using Reader = std::function<void(const Node& value, void* out, Diagnostics& diagnostics)>;
   void Declare(ParamInfo info, Reader reader);
-  /// False when a diagnostic was added. Adds one for: not a map, unknown key (with the nearest one),
-  /// a key given twice under two spellings, a required key that is missing.
+  /// False when a diagnostic was added. A null value counts as not given. Adds one for: not a map,
+  /// unknown key (with the nearest one), a key given twice under two spellings, a required key that
+  /// is missing.
   bool Walk(const Node& node, void* out, Diagnostics& diagnostics) const;
   [[nodiscard]] const std::vector<ParamInfo>& infos() const { return infos_; }
 
@@ -132,9 +202,11 @@ class ParamTable {
     return *this;
   }
 
-  /// An enum: the text must be one of `names`.
-  template <class E>
-  ParamTable& AddChoice(std::string key, E T::*field, std::vector<std::pair<std::string, E>> names,
+  /// An enum, or an optional one: the text must be one of `names`.
+  template <class Field>
+  ParamTable& AddChoice(std::string key,
+                        Field T::*field,
+                        std::vector<std::pair<std::string, typename ChoiceOf<Field>::Type>> names,
                         Param param) {
     for (const auto& [name, value] : names) param.choices.push_back(name);
     walker_.Declare(ParamInfo{std::move(key), ParamType::kString, param, {}},
@@ -158,7 +230,9 @@ class ParamTable {
     return *this;
   }
   template <class U>
-  ParamTable& AddObject(std::string key, std::optional<U> T::*field, const ParamTable<U>& table,
+  ParamTable& AddObject(std::string key,
+                        std::optional<U> T::*field,
+                        const ParamTable<U>& table,
                         Param param) {
     walker_.Declare(ParamInfo{std::move(key), ParamType::kObject, param, table.infos()},
                     [field, table](const Node& value, void* out, Diagnostics& diagnostics) {
@@ -171,14 +245,15 @@ class ParamTable {
   }
 
   /// Anything else: `read` fills the struct and adds its own diagnostics.
-  ParamTable& AddCustom(std::string key, Param param,
+  ParamTable& AddCustom(std::string key,
+                        Param param,
                         std::function<void(const Node&, T&, Diagnostics&)> read,
                         ParamType type = ParamType::kCustom) {
-    walker_.Declare(ParamInfo{std::move(key), type, std::move(param), {}},
-                    [read = std::move(read)](const Node& value, void* out,
-                                             Diagnostics& diagnostics) {
-                      read(value, *static_cast<T*>(out), diagnostics);
-                    });
+    walker_.Declare(
+        ParamInfo{std::move(key), type, std::move(param), {}},
+        [read = std::move(read)](const Node& value, void* out, Diagnostics& diagnostics) {
+          read(value, *static_cast<T*>(out), diagnostics);
+        });
     return *this;
   }
 

@@ -1,0 +1,16 @@
+#include "scalers/cron/cron_scaler.h"
+#include "scalers/directory/directory_scaler.h"
+#include "scalers/prometheus/prometheus_scaler.h"
+#include "scalers/registry.h"
+#include "scalers/s3/s3_scaler.h"
+
+namespace stoker::scalers {
+
+void RegisterBuiltinScalers(Registry& registry) {
+  RegisterCron(registry);
+  RegisterDirectory(registry);
+  RegisterPrometheus(registry);
+  RegisterS3(registry);
+}
+
+}  // namespace stoker::scalers

@@ -106,16 +106,6 @@ struct ScalerDeps {
   Logger& logger;
 };
 
-/// Settings every signal has, read by the registry before the type's own parser.
-struct CommonSignalSettings {
-  std::optional<Duration> interval;
-  std::optional<Duration> timeout;
-  std::optional<Duration> max_age;
-  std::optional<DemandRule::Per> per;
-  OnEmpty on_empty = OnEmpty::kHold;
-  std::optional<FaultPolicy> on_fault;
-};
-
 /// A signal as configured, ready to be polled and judged.
 struct SignalDefinition {
   std::string type;
@@ -150,7 +140,8 @@ struct SignalType {
   std::string connection_type;             ///< "" when none
   std::vector<config::ParamInfo> params;   ///< its own keys; the common ones are added by the registry
   /// Reads the type's own keys from `node` (the registry has taken `type` and the common keys out) and
-  /// fills everything in `definition` but what CommonSignalSettings set. Adds diagnostics; never throws.
+  /// fills `definition`, `timing` with its connection's; what the common keys say is put on top.
+  /// Adds diagnostics; never throws.
   std::function<void(const config::Node& node, const SignalContext& context,
                      SignalDefinition& definition, config::Diagnostics& diagnostics)>
       parse;

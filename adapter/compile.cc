@@ -1,0 +1,172 @@
+#include "adapter/compile.h"
+
+#include <utility>
+
+namespace stoker::adapter {
+namespace {
+
+/// The node as text, so that two can be compared: kinds, keys and scalars, not positions.
+void AppendFingerprint(const config::Node& node, std::string& out) {
+  switch (node.kind()) {
+    case config::Node::Kind::kNull:
+      out += '~';
+      break;
+    case config::Node::Kind::kScalar:
+      out += std::to_string(node.scalar().size());
+      out += ':';
+      out += node.scalar();
+      break;
+    case config::Node::Kind::kList:
+      out += '[';
+      for (const config::Node& item : node.items()) AppendFingerprint(item, out);
+      out += ']';
+      break;
+    case config::Node::Kind::kMap:
+      out += '{';
+      for (const config::Node::Entry& entry : node.entries()) {
+        out += std::to_string(entry.key.size());
+        out += ':';
+        out += entry.key;
+        AppendFingerprint(entry.value, out);
+      }
+      out += '}';
+      break;
+  }
+}
+
+std::string Fingerprint(const config::Node& node) {
+  std::string out;
+  AppendFingerprint(node, out);
+  return out;
+}
+
+/// Joins what the scalers know of a signal with what the policy needs of it.
+void AddSignal(const std::string& name,
+               scalers::SignalDefinition definition,
+               policy::Policy& policy,
+               CompiledPolicy& compiled) {
+  policy::PolicySignal signal;
+  signal.name = name;
+  signal.type = definition.type;
+  signal.timing = definition.timing;
+  signal.demand = definition.demand;
+  signal.on_empty = definition.on_empty;
+  signal.on_fault = definition.on_fault.value_or(policy.on_fault);
+  policy.signals.push_back(std::move(signal));
+  compiled.signals.push_back(std::move(definition));
+}
+
+}  // namespace
+
+std::optional<CompiledPolicy> CompilePolicy(const std::string& name,
+                                            const config::Node& node,
+                                            const scalers::Registry& registry,
+                                            const scalers::SignalContext& context,
+                                            config::Diagnostics& diagnostics) {
+  const std::size_t before = diagnostics.items().size();
+  std::optional<policy::ParsedPolicy> parsed = policy::ParsePolicy(name, node, diagnostics);
+  if (!parsed) return std::nullopt;
+  CompiledPolicy compiled;
+  for (const policy::NamedNode& signal : parsed->signals) {
+    std::optional<scalers::SignalDefinition> definition =
+        registry.ParseSignal(signal.node, context, diagnostics);
+    if (definition) AddSignal(signal.name, std::move(*definition), parsed->policy, compiled);
+  }
+  if (diagnostics.items().size() != before) return std::nullopt;
+  policy::CheckPolicy(parsed->policy, node, diagnostics);
+  if (diagnostics.items().size() != before) return std::nullopt;
+  compiled.policy = std::make_shared<const policy::Policy>(std::move(parsed->policy));
+  compiled.fingerprint = Fingerprint(node);
+  return compiled;
+}
+
+std::optional<CompiledPolicy> CompileSingleSignal(const std::string& name,
+                                                  const config::Node& node,
+                                                  const scalers::Registry& registry,
+                                                  const scalers::SignalContext& context,
+                                                  config::Diagnostics& diagnostics) {
+  struct Bounds {
+    int min = 0;
+    int max = 100;  // the HPA's own default
+    int executors_per_replica = 1;
+  };
+  static const auto kTable =
+      config::ParamTable<Bounds>()
+          .Add("minReplicas", &Bounds::min, {.help = "Lowest target.", .min = 0})
+          .Add("maxReplicas", &Bounds::max, {.help = "Highest target.", .min = 1, .max = 100000})
+          .Add("executorsPerReplica",
+               &Bounds::executors_per_replica,
+               {.help = "Executors in one replica of the scale target.", .min = 1});
+
+  const std::size_t before = diagnostics.items().size();
+  std::vector<config::Node::Entry> bounds_entries;
+  std::vector<config::Node::Entry> signal_entries;
+  for (const config::Node::Entry& entry : node.entries()) {
+    std::string_view key = entry.key;
+    if (key.ends_with("FromEnv")) key.remove_suffix(std::string_view("FromEnv").size());
+    bool is_bound = false;
+    for (const config::ParamInfo& info : kTable.infos()) is_bound |= info.key == key;
+    (is_bound ? bounds_entries : signal_entries).push_back(entry);
+  }
+  config::Node bounds_node = node;
+  bounds_node.entries() = std::move(bounds_entries);
+  config::Node signal_node = node;
+  signal_node.entries() = std::move(signal_entries);
+
+  Bounds bounds;
+  kTable.Read(bounds_node, bounds, diagnostics);
+  if (bounds.min > bounds.max) {
+    diagnostics.Add(node.position(), node.path(), "minReplicas is above maxReplicas");
+  }
+  std::optional<scalers::SignalDefinition> definition =
+      registry.ParseSignal(signal_node, context, diagnostics);
+  if (!definition || diagnostics.items().size() != before) return std::nullopt;
+
+  policy::Policy policy;
+  policy.name = name;
+  policy.replicas.min = bounds.min;
+  policy.replicas.max = bounds.max;
+  policy.replicas.executors_per_replica = bounds.executors_per_replica;
+  CompiledPolicy compiled;
+  const std::string signal_name = definition->type;
+  AddSignal(signal_name, std::move(*definition), policy, compiled);
+  policy::CheckPolicy(policy, node, diagnostics);
+  if (diagnostics.items().size() != before) return std::nullopt;
+  compiled.policy = std::make_shared<const policy::Policy>(std::move(policy));
+  compiled.fingerprint = Fingerprint(node);
+  return compiled;
+}
+
+std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& document,
+                                                    const scalers::Registry& registry,
+                                                    const scalers::ScalerDeps& deps,
+                                                    const CompiledConfig* previous,
+                                                    config::Diagnostics& diagnostics) {
+  const std::size_t before = diagnostics.items().size();
+  auto compiled = std::make_shared<CompiledConfig>();
+  ReadServerConfig(document.server, compiled->server, diagnostics);
+  for (const config::Node* section : {&document.history, &document.capacity}) {
+    if (section->IsNull()) continue;
+    diagnostics.Add(section->position(),
+                    section->path(),
+                    "this version has no such feature yet; remove the section");
+  }
+  compiled->connections_fingerprint = Fingerprint(document.connections);
+  if (previous != nullptr &&
+      previous->connections_fingerprint == compiled->connections_fingerprint) {
+    compiled->connections = previous->connections;
+  } else {
+    compiled->connections = registry.ParseConnections(document.connections, deps, diagnostics);
+  }
+  const scalers::SignalContext context{
+      .connections = compiled->connections, .name_space = "", .inline_object = false, .deps = deps};
+  for (const config::Node::Entry& entry : document.policies.entries()) {
+    std::optional<CompiledPolicy> policy =
+        CompilePolicy(entry.key, entry.value, registry, context, diagnostics);
+    if (policy) compiled->policies.emplace(entry.key, std::move(*policy));
+  }
+  if (diagnostics.items().size() != before) return nullptr;
+  return compiled;
+}
+
+}  // namespace stoker::adapter

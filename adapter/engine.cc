@@ -1,0 +1,594 @@
+#include "adapter/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include "core/text.h"
+
+namespace stoker::adapter {
+namespace {
+
+/// A ScaledObject's namespace, name and metadata as one unambiguous string.
+std::string ObjectKey(const ObjectRef& ref) {
+  std::string key = ref.name_space;
+  key += '\0';
+  key += ref.name;
+  for (const auto& [name, value] : ref.metadata) {
+    key += '\0';
+    key += name;
+    key += '\0';
+    key += value;
+  }
+  // Trust is part of the question: an answer earned with a certificate is not for callers without
+  // one.
+  if (ref.peer_authenticated) {
+    key += '\0';
+    key += '+';
+  }
+  return key;
+}
+
+bool Waiting(const policy::Decision& decision) {
+  return std::any_of(
+      decision.signals.begin(), decision.signals.end(), [](const policy::SignalDecision& signal) {
+        return signal.state == policy::SignalDecision::State::kWaiting;
+      });
+}
+
+bool Allows(const std::vector<std::string>& namespaces, std::string_view name_space) {
+  return std::any_of(namespaces.begin(), namespaces.end(), [&](const std::string& allowed) {
+    return allowed == "*" || allowed == name_space;
+  });
+}
+
+Duration LongestHold(const policy::Policy& policy) {
+  Duration hold{0};
+  for (const policy::PolicySignal& signal : policy.signals) {
+    hold = std::max({hold, signal.on_fault.hold, signal.timing.max_age});
+  }
+  return hold;
+}
+
+}  // namespace
+
+/// A trigger that asked at least once. What is not const or atomic is guarded by `mutex`.
+struct Engine::Object {
+  ObjectRef ref;
+  Trigger trigger;
+  std::atomic<Duration::rep> last_asked{0};  // wall time
+  std::mutex mutex;
+  EvaluationPtr evaluation;  // null: see error
+  std::optional<Error> error;
+  std::vector<std::weak_ptr<Evaluation::Listener>> listeners;
+
+  [[nodiscard]] bool is_inline() const { return trigger.is_inline(); }
+  Result<EvaluationPtr> Bound() {
+    const std::scoped_lock lock(mutex);
+    if (evaluation == nullptr) return Fail(*error);
+    return evaluation;
+  }
+};
+
+struct Engine::Retired {
+  EvaluationPtr evaluation;
+  WallTime expires;
+};
+
+/// Lets a stream follow its object from evaluation to evaluation.
+class Engine::StreamSubscription final : public Decisions::Subscription {
+ public:
+  explicit StreamSubscription(std::function<void(const DecisionPtr&)> changed)
+      : gate_(std::make_shared<Gate>()),
+        listener_(std::make_shared<Evaluation::Listener>(
+            [gate = gate_, changed = std::move(changed)](const DecisionPtr& decision) {
+              const std::scoped_lock lock(gate->mutex);
+              if (gate->open) changed(decision);
+            })) {}
+  ~StreamSubscription() override {
+    const std::scoped_lock lock(gate_->mutex);
+    gate_->open = false;
+  }
+  StreamSubscription(const StreamSubscription&) = delete;
+  StreamSubscription& operator=(const StreamSubscription&) = delete;
+
+  [[nodiscard]] std::weak_ptr<Evaluation::Listener> listener() const { return listener_; }
+
+ private:
+  struct Gate {
+    std::recursive_mutex mutex;  // a stream may end itself from inside its callback
+    bool open = true;
+  };
+  std::shared_ptr<Gate> gate_;
+  std::shared_ptr<Evaluation::Listener> listener_;
+};
+
+Engine::Engine(const Deps& deps)
+    : deps_(deps),
+      poller_(deps.clock, deps.timers, deps.pool, deps.poll_observer, deps.logger),
+      config_(std::make_shared<const CompiledConfig>()) {
+  ScheduleSweep();
+}
+
+Engine::~Engine() { Stop(); }
+
+void Engine::Stop() {
+  if (stopped_.exchange(true)) return;
+  poller_.Stop();
+  // Whoever still waits for a first reading learns now that none will come.
+  std::vector<std::shared_ptr<Waiter>> waiters;
+  {
+    const std::scoped_lock lock(waiters_mutex_);
+    for (const std::weak_ptr<Waiter>& weak : waiters_) {
+      if (std::shared_ptr<Waiter> waiter = weak.lock()) waiters.push_back(std::move(waiter));
+    }
+  }
+  for (const std::shared_ptr<Waiter>& waiter : waiters) {
+    waiter->Finish(Fail(ErrorCode::kUnavailable, "shutting down"));
+  }
+}
+
+void Engine::ScheduleSweep() {
+  deps_.timers.PostAt(deps_.clock.MonotonicNow() + std::chrono::minutes(1),
+                      [this, alive = std::weak_ptr(alive_)] {
+                        if (alive.expired()) return;
+                        Sweep();
+                        ScheduleSweep();
+                      });
+}
+
+std::shared_ptr<const CompiledConfig> Engine::config() const {
+  const std::shared_lock lock(mutex_);
+  return config_;
+}
+
+Engine::EvaluationPtr Engine::MakeEvaluation(CompiledPolicy compiled) {
+  return std::make_shared<Evaluation>(
+      std::move(compiled),
+      deps_.clock,
+      [this](const policy::Policy& policy, const DecisionPtr& before, const DecisionPtr& now) {
+        OnDecision(policy, before, now);
+      });
+}
+
+void Engine::OnDecision(const policy::Policy& policy,
+                        const DecisionPtr& before,
+                        const DecisionPtr& now) const {
+  deps_.decision_observer.OnDecision(policy.name, now->bound);
+  const bool failed_before = before && before->error && !Waiting(*before);
+  const bool fails_now = now->error && !Waiting(*now);
+  if (fails_now && !failed_before) {
+    deps_.logger.Error(
+        "no target: KEDA now gets UNAVAILABLE, and its fallback acts if the ScaledObject has one; "
+        "restore the upstream",
+        {{"policy", policy.name}, {"error", now->error->message}});
+  } else if (failed_before && !now->error) {
+    deps_.logger.Info(
+        "target is back",
+        {{"policy", policy.name}, {"target_replicas", std::to_string(now->target_replicas)}});
+  }
+}
+
+void Engine::Apply(std::shared_ptr<const CompiledConfig> config) {
+  std::vector<EvaluationPtr> graveyard;  // declared before the lock: destroyed after it is gone
+  const std::unique_lock lock(mutex_);
+  const bool connections_changed =
+      config_->connections_fingerprint != config->connections_fingerprint;
+  std::map<std::string, EvaluationPtr, std::less<>> next;
+  for (const auto& [name, compiled] : config->policies) {
+    const auto old = policies_.find(name);
+    const bool unchanged = old != policies_.end() && !connections_changed &&
+                           old->second->compiled().fingerprint == compiled.fingerprint;
+    if (unchanged) {
+      next.emplace(name, old->second);
+      continue;
+    }
+    EvaluationPtr evaluation = MakeEvaluation(compiled);
+    evaluation->Start(poller_, connections_changed);
+    next.emplace(name, std::move(evaluation));
+  }
+  const WallTime now = deps_.clock.WallNow();
+  for (auto& [name, evaluation] : policies_) {
+    if (next.contains(name)) {
+      graveyard.push_back(evaluation);
+    } else {
+      retired_.insert_or_assign(name,
+                                Retired{evaluation, now + LongestHold(*evaluation->policy())});
+    }
+  }
+  for (const auto& [name, evaluation] : next) {
+    if (const auto found = retired_.find(name); found != retired_.end()) {
+      graveyard.push_back(found->second.evaluation);
+      retired_.erase(found);
+    }
+  }
+  policies_ = std::move(next);
+  config_ = std::move(config);
+
+  for (const auto& [key, object] : objects_) {
+    Result<EvaluationPtr> bound = Bind(object->ref, object->trigger, *config_, connections_changed);
+    const std::scoped_lock object_lock(object->mutex);
+    if (object->evaluation) graveyard.push_back(object->evaluation);
+    if (!bound) {
+      object->evaluation = nullptr;
+      object->error = bound.error();
+      continue;
+    }
+    if (*bound == object->evaluation) continue;
+    object->evaluation = *bound;
+    object->error.reset();
+    for (const auto& listener : object->listeners) object->evaluation->Listen(listener);
+  }
+}
+
+bool Engine::FirstPollsAttempted() const {
+  const std::shared_lock lock(mutex_);
+  return std::all_of(policies_.begin(), policies_.end(), [](const auto& entry) {
+    return entry.second->Attempted();
+  });
+}
+
+void Engine::Sweep() {
+  std::vector<EvaluationPtr> evaluations;  // declared before the lock: destroyed after it is gone
+  std::vector<ObjectPtr> objects;
+  const std::unique_lock lock(mutex_);
+  const WallTime now = deps_.clock.WallNow();
+  for (auto it = retired_.begin(); it != retired_.end();) {
+    if (it->second.expires > now) {
+      ++it;
+      continue;
+    }
+    evaluations.push_back(it->second.evaluation);
+    for (const auto& [key, object] : objects_) {
+      const std::scoped_lock object_lock(object->mutex);
+      if (object->evaluation == nullptr || object->trigger.policy != it->first) continue;
+      evaluations.push_back(std::exchange(object->evaluation, nullptr));
+      object->error = Error{ErrorCode::kNotFound,
+                            "policy '" + it->first + "' is no longer in the configuration"};
+    }
+    it = retired_.erase(it);
+  }
+  for (auto it = objects_.begin(); it != objects_.end();) {
+    Object& object = *it->second;
+    bool has_listeners = false;
+    {
+      const std::scoped_lock object_lock(object.mutex);
+      std::erase_if(object.listeners, [](const auto& weak) { return weak.expired(); });
+      has_listeners = !object.listeners.empty();
+    }
+    const WallTime asked{Duration(object.last_asked.load())};
+    if (has_listeners || now - asked < kForgetAfter) {
+      ++it;
+      continue;
+    }
+    if (object.is_inline()) --inline_objects_[object.ref.name_space];
+    objects.push_back(it->second);
+    it = objects_.erase(it);
+  }
+  std::erase_if(inline_objects_, [](const auto& entry) { return entry.second <= 0; });
+  std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::vector<MetricSpec> Engine::TriggerSpecs(const Trigger& trigger, const policy::Policy* policy) {
+  if (policy == nullptr || policy->metric_mode == policy::MetricMode::kCombined) {
+    return {MetricSpec{trigger.metric, 1}};
+  }
+  std::vector<MetricSpec> specs;
+  for (const policy::PolicySignal& signal : policy->signals) {
+    specs.push_back(MetricSpec{trigger.metric + "-" + signal.name, 1});
+  }
+  return specs;
+}
+
+Status Engine::CheckInline(const ObjectRef& ref,
+                           const Trigger& trigger,
+                           const CompiledConfig& config) const {
+  const InlineConfig& rules = config.server.inline_objects;
+  if (!rules.enabled) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "inline triggers are off; ask for a policy, or set server.inline.enabled: true");
+  }
+  if (!rules.trust_network && !ref.peer_authenticated) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "inline triggers need a client certificate (server.inline.trust is mtls): give the "
+                "trigger a TriggerAuthentication with tlsClientCert and tlsClientKey");
+  }
+  if (trigger.spec.size() > static_cast<std::size_t>(rules.max_spec_bytes)) {
+    return Fail(ErrorCode::kResourceExhausted,
+                "policySpec is over " + std::to_string(rules.max_spec_bytes) +
+                    " bytes (server.inline.maxSpecBytes)");
+  }
+  return {};
+}
+
+Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Trigger& trigger) {
+  EvaluationPtr base;
+  if (const auto found = policies_.find(trigger.policy); found != policies_.end()) {
+    base = found->second;
+  } else if (const auto retired = retired_.find(trigger.policy); retired != retired_.end()) {
+    base = retired->second.evaluation;
+  } else {
+    std::vector<std::string_view> names;
+    for (const auto& [name, evaluation] : policies_) {
+      if (Allows(evaluation->policy()->namespaces, ref.name_space)) names.push_back(name);
+    }
+    const std::string_view nearest = NearestWord(trigger.policy, names);
+    return Fail(
+        ErrorCode::kNotFound,
+        "no policy of that name" +
+            (nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?"));
+  }
+  if (!Allows(base->policy()->namespaces, ref.name_space)) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "policy '" + trigger.policy + "' is not for namespace '" + ref.name_space +
+                    "'; add it to the policy's namespaces");
+  }
+  if (!trigger.min && !trigger.max) return base;
+
+  policy::Policy narrowed = *base->policy();
+  narrowed.replicas.min = std::max(narrowed.replicas.min, trigger.min.value_or(0));
+  narrowed.replicas.max =
+      std::min(narrowed.replicas.max, trigger.max.value_or(narrowed.replicas.max));
+  if (narrowed.replicas.min > narrowed.replicas.max) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "metadata: minReplicas and maxReplicas can only narrow the policy's " +
+                    std::to_string(base->policy()->replicas.min) + " to " +
+                    std::to_string(base->policy()->replicas.max));
+  }
+  CompiledPolicy compiled = base->compiled();
+  const std::string key = "narrowed\n" + compiled.policy->name + "\n" + compiled.fingerprint +
+                          "\n" + std::to_string(narrowed.replicas.min) + " " +
+                          std::to_string(narrowed.replicas.max);
+  compiled.policy = std::make_shared<const policy::Policy>(std::move(narrowed));
+  std::weak_ptr<Evaluation>& slot = shared_[key];
+  if (EvaluationPtr existing = slot.lock()) return existing;
+  EvaluationPtr evaluation = MakeEvaluation(std::move(compiled));
+  evaluation->Start(poller_, false);
+  slot = evaluation;
+  return evaluation;
+}
+
+Result<Engine::EvaluationPtr> Engine::BindInline(const ObjectRef& ref,
+                                                 const Trigger& trigger,
+                                                 const CompiledConfig& config,
+                                                 bool replace_sources) {
+  if (Status allowed = CheckInline(ref, trigger, config); !allowed) return Fail(allowed.error());
+  Result<CompiledPolicy> compiled =
+      CompileInline(trigger, ref.name_space, config, deps_.registry, deps_.scaler_deps);
+  if (!compiled) return Fail(compiled.error());
+  if (compiled->signals.size() >
+      static_cast<std::size_t>(config.server.inline_objects.max_signals)) {
+    return Fail(ErrorCode::kResourceExhausted,
+                "policySpec has over " + std::to_string(config.server.inline_objects.max_signals) +
+                    " signals (server.inline.maxSignals)");
+  }
+  const std::string key = "inline\n" + ref.name_space + "\n" + trigger.metric + "\n" +
+                          compiled->fingerprint + "\n" + config.connections_fingerprint;
+  std::weak_ptr<Evaluation>& slot = shared_[key];
+  if (EvaluationPtr existing = slot.lock()) return existing;
+  EvaluationPtr evaluation = MakeEvaluation(std::move(*compiled));
+  evaluation->Start(poller_, replace_sources);
+  slot = evaluation;
+  return evaluation;
+}
+
+// Needs the unique lock.
+Result<Engine::EvaluationPtr> Engine::Bind(const ObjectRef& ref,
+                                           const Trigger& trigger,
+                                           const CompiledConfig& config,
+                                           bool replace_sources) {
+  if (trigger.kind == Trigger::Kind::kPolicy) return BindPolicy(ref, trigger);
+  return BindInline(ref, trigger, config, replace_sources);
+}
+
+Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref) {
+  const std::string key = ObjectKey(ref);
+  const Duration::rep now = deps_.clock.WallNow().time_since_epoch().count();
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = objects_.find(key); found != objects_.end()) {
+      found->second->last_asked.store(now);
+      return found->second;
+    }
+  }
+  Result<Trigger> trigger = ReadTrigger(ref.metadata);
+  if (!trigger) return Fail(trigger.error());
+
+  const std::unique_lock lock(mutex_);
+  if (const auto found = objects_.find(key); found != objects_.end()) return found->second;
+  const bool is_inline = trigger->is_inline();
+  if (is_inline) {
+    const auto count = inline_objects_.find(ref.name_space);
+    const int limit = config_->server.inline_objects.max_objects_per_namespace;
+    if (config_->server.inline_objects.enabled && count != inline_objects_.end() &&
+        count->second >= limit) {
+      return Fail(ErrorCode::kResourceExhausted,
+                  "namespace '" + ref.name_space + "' has " + std::to_string(limit) +
+                      " inline objects already (server.inline.maxObjectsPerNamespace)");
+    }
+  }
+  Result<EvaluationPtr> bound = Bind(ref, *trigger, *config_, false);
+  if (!bound) return Fail(bound.error());
+  auto object = std::make_shared<Object>();
+  object->ref = ref;
+  object->trigger = std::move(*trigger);
+  object->last_asked.store(now);
+  object->evaluation = std::move(*bound);
+  objects_.emplace(key, object);
+  if (is_inline) ++inline_objects_[ref.name_space];
+  return object;
+}
+
+Result<std::vector<MetricSpec>> Engine::Specs(const ObjectRef& ref) {
+  Result<ObjectPtr> object = Resolve(ref);
+  if (object) {
+    const Result<EvaluationPtr> bound = (*object)->Bound();
+    return TriggerSpecs((*object)->trigger, bound ? (*bound)->policy().get() : nullptr);
+  }
+  // A policy that is unknown, or not for this namespace, must not cost the HPA its metrics: KEDA
+  // drops a trigger whose spec fails, and its fallback then never counts a failure.
+  Result<Trigger> trigger = ReadTrigger(ref.metadata);
+  if (!trigger) return Fail(trigger.error());
+  if (trigger->is_inline() || object.error().code == ErrorCode::kInvalidArgument) {
+    return Fail(object.error());
+  }
+  return TriggerSpecs(*trigger, nullptr);
+}
+
+Result<DecisionPtr> Engine::Decide(const ObjectRef& ref) {
+  Result<ObjectPtr> object = Resolve(ref);
+  if (!object) return Fail(object.error());
+  const Result<EvaluationPtr> bound = (*object)->Bound();
+  if (!bound) return Fail(bound.error());
+  DecisionPtr decision = (*bound)->Current();
+  if (decision->error) return Fail(*decision->error);
+  return decision;
+}
+
+void Engine::DecideSoon(const ObjectRef& ref,
+                        MonoTime deadline,
+                        std::function<void(Result<DecisionPtr>)> done) {
+  const Result<ObjectPtr> object = Resolve(ref);
+  if (!object) return done(Fail(object.error()));
+  const Result<EvaluationPtr> bound = (*object)->Bound();
+  if (!bound) return done(Fail(bound.error()));
+  const EvaluationPtr& evaluation = *bound;
+  const DecisionPtr decision = evaluation->Current();
+  if (!decision->error) return done(decision);
+  if (!Waiting(*decision) || stopped_.load()) return done(Fail(*decision->error));
+
+  auto waiter = std::make_shared<Waiter>();
+  waiter->done = std::move(done);
+  waiter->listener = std::make_shared<Evaluation::Listener>(
+      [weak = std::weak_ptr(waiter)](const DecisionPtr& now) {
+        const std::shared_ptr<Waiter> self = weak.lock();
+        if (!self || Waiting(*now)) return;
+        if (now->error) {
+          self->Finish(Fail(*now->error));
+        } else {
+          self->Finish(now);
+        }
+      });
+  {
+    const std::scoped_lock lock(waiters_mutex_);
+    std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+    waiters_.push_back(waiter);
+  }
+  evaluation->Listen(waiter->listener);
+  // The timer keeps the waiter alive; whoever comes first finishes it.
+  deps_.timers.PostAt(deadline,
+                      [waiter, error = *decision->error] { waiter->Finish(Fail(error)); });
+  // The reading, or Stop, may have come before we listened.
+  const DecisionPtr again = evaluation->Current();
+  if (stopped_.load()) {
+    waiter->Finish(Fail(ErrorCode::kUnavailable, "shutting down"));
+  } else if (!Waiting(*again)) {
+    (*waiter->listener)(again);
+  }
+}
+
+void Engine::Waiter::Finish(Result<DecisionPtr> result) {
+  std::function<void(Result<DecisionPtr>)> call;
+  {
+    const std::scoped_lock lock(mutex);
+    call = std::exchange(done, nullptr);
+  }
+  if (call) call(std::move(result));
+}
+
+Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
+                                   const std::string& metric,
+                                   const policy::Decision& decision) {
+  const Result<ObjectPtr> object = Resolve(ref);
+  if (!object) return Fail(object.error());
+  const Result<EvaluationPtr> bound = (*object)->Bound();
+  if (!bound) return Fail(bound.error());
+  const policy::Policy& policy = *(*bound)->policy();
+  const std::vector<MetricSpec> specs = TriggerSpecs((*object)->trigger, &policy);
+  std::size_t index = 0;
+  if (!metric.empty()) {
+    const auto found = std::find_if(specs.begin(), specs.end(), [&](const MetricSpec& spec) {
+      return EqualsIgnoreCase(spec.name, metric);
+    });
+    if (found == specs.end()) {
+      return Fail(ErrorCode::kNotFound, "no such metric; this trigger's is " + specs.front().name);
+    }
+    index = static_cast<std::size_t>(found - specs.begin());
+  }
+  MetricAnswer answer{specs[index].name, double(decision.target_replicas)};
+  if (policy.metric_mode == policy::MetricMode::kPerSignal && index < decision.signals.size()) {
+    const double demand = decision.signals[index].demand.value_or(0);
+    answer.value = decision.active
+                       ? std::ceil(std::clamp(
+                             demand, double(policy.replicas.min), double(policy.replicas.max)))
+                       : 0;
+  }
+  return answer;
+}
+
+Result<std::unique_ptr<Decisions::Subscription>> Engine::Subscribe(
+    const ObjectRef& ref, std::function<void(const DecisionPtr&)> changed) {
+  const Result<ObjectPtr> resolved = Resolve(ref);
+  if (!resolved) return Fail(resolved.error());
+  Object& object = **resolved;
+  auto subscription = std::make_unique<StreamSubscription>(std::move(changed));
+  const std::scoped_lock lock(object.mutex);
+  object.listeners.push_back(subscription->listener());
+  if (object.evaluation) object.evaluation->Listen(subscription->listener());
+  return std::unique_ptr<Subscription>(std::move(subscription));
+}
+
+std::vector<ObjectView> Engine::Objects() const {
+  std::vector<ObjectView> views;
+  const std::shared_lock lock(mutex_);
+  views.reserve(objects_.size());
+  for (const auto& [key, object] : objects_) {
+    const std::scoped_lock object_lock(object->mutex);
+    ObjectView view;
+    view.name_space = object->ref.name_space;
+    view.name = object->ref.name;
+    view.is_inline = object->is_inline();
+    view.policy = view.is_inline ? object->trigger.metric : object->trigger.policy;
+    view.last_asked = WallTime(Duration(object->last_asked.load()));
+    if (object->evaluation) {
+      view.definition = object->evaluation->policy();
+      view.decision = object->evaluation->Current();
+    }
+    views.push_back(std::move(view));
+  }
+  std::sort(views.begin(), views.end(), [](const ObjectView& a, const ObjectView& b) {
+    return std::tie(a.name_space, a.name, a.policy) < std::tie(b.name_space, b.name, b.policy);
+  });
+  return views;
+}
+
+std::vector<PolicyView> Engine::Policies() const {
+  std::vector<PolicyView> views;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [name, evaluation] : policies_) {
+    views.push_back({name, false, evaluation->policy(), evaluation->Current()});
+  }
+  for (const auto& [name, retired] : retired_) {
+    views.push_back({name, true, retired.evaluation->policy(), retired.evaluation->Current()});
+  }
+  return views;
+}
+
+std::vector<SignalView> Engine::Signals() const {
+  std::vector<SignalView> views;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [name, evaluation] : policies_) {
+    const CompiledPolicy& compiled = evaluation->compiled();
+    for (std::size_t i = 0; i < compiled.signals.size(); ++i) {
+      views.push_back({name,
+                       compiled.policy->signals[i].name,
+                       compiled.signals[i].type,
+                       compiled.signals[i].connection});
+    }
+  }
+  return views;
+}
+
+}  // namespace stoker::adapter

@@ -1,0 +1,178 @@
+#include "adapter/server_config.h"
+
+#include <utility>
+
+#include "core/net_address.h"
+
+namespace stoker::adapter {
+namespace {
+
+using config::Diagnostics;
+using config::Node;
+using config::ParamTable;
+
+const ParamTable<ListenTls>& TlsTable() {
+  static const auto kTable =
+      ParamTable<ListenTls>()
+          .Add("cert",
+               &ListenTls::cert,
+               {.help = "PEM file with the server's certificate chain; read again when it changes.",
+                .required = true,
+                .non_empty = true})
+          .Add("key",
+               &ListenTls::key,
+               {.help = "PEM file with its private key.", .required = true, .non_empty = true})
+          .Add("clientCa",
+               &ListenTls::client_ca,
+               {.help =
+                    "PEM file with the CAs of client certificates. Without it none is asked for."})
+          .Add("requireClientCert",
+               &ListenTls::require_client_cert,
+               {.help = "Refuse clients that show no certificate (needs `clientCa`).",
+                .fallback = "false"});
+  return kTable;
+}
+
+void ReadListen(const Node& node, std::string& out, Diagnostics& diagnostics) {
+  std::string text;
+  if (!config::ReadValue(node, {.help = "", .non_empty = true}, text, diagnostics)) return;
+  if (!ParseListenAddress(text)) {
+    diagnostics.Add(node.position(),
+                    node.path(),
+                    "expected HOST:PORT such as 0.0.0.0:6000 or [::]:6000, got " + node.Quoted());
+    return;
+  }
+  out = std::move(text);
+}
+
+template <class T>
+ParamTable<T> WithListen(ParamTable<T> table, std::string T::*field, std::string fallback) {
+  table.AddCustom(
+      "listen",
+      {.help = "Address to listen on; port 0 takes a free one.", .fallback = std::move(fallback)},
+      [field](const Node& node, T& out, Diagnostics& diagnostics) {
+        ReadListen(node, out.*field, diagnostics);
+      },
+      config::ParamType::kString);
+  return table;
+}
+
+struct ProbesSection {
+  std::string listen = "0.0.0.0:8081";
+};
+struct MetricsSection {
+  bool per_object = true;
+};
+struct Sections {
+  GrpcListener grpc;
+  HttpListener http;
+  ProbesSection probes;
+  InlineConfig inline_objects;
+  MetricsSection metrics;
+};
+
+void ReadAuth(const Node& node, HttpListener& out, Diagnostics& diagnostics) {
+  if (node.IsScalar() && (node.scalar() == "off" || node.scalar() == "false")) {
+    out.auth_off = true;
+    return;
+  }
+  static const auto kTable = ParamTable<HttpListener>().Add(
+      "tokensFile",
+      &HttpListener::tokens_file,
+      {.help = "File with one bearer token a line.", .required = true, .non_empty = true});
+  if (!node.IsMap()) {
+    diagnostics.Add(node.position(), node.path(), "expected `off` or {tokensFile: FILE}");
+    return;
+  }
+  kTable.Read(node, out, diagnostics);
+}
+
+const ParamTable<Sections>& ServerTable() {
+  static const ParamTable<Sections> kTable = [] {
+    auto grpc =
+        WithListen(ParamTable<GrpcListener>(), &GrpcListener::listen, "0.0.0.0:6000")
+            .AddObject("tls",
+                       &GrpcListener::tls,
+                       TlsTable(),
+                       {.help = "Serve TLS. KEDA needs `caCert` in a TriggerAuthentication."})
+            .Add("maxConnectionAge",
+                 &GrpcListener::max_connection_age,
+                 {.help = "Connections end after this long, so that KEDA looks the replicas up "
+                          "again and spreads over them.",
+                  .fallback = "30m",
+                  .min = 10});
+    auto http =
+        WithListen(ParamTable<HttpListener>(), &HttpListener::listen, "0.0.0.0:8080")
+            .AddObject("tls", &HttpListener::tls, TlsTable(), {.help = "Serve TLS."})
+            .AddCustom("auth",
+                       {.help = "`{tokensFile: FILE}` with bearer tokens for `/api/v1`, or `off`. "
+                                "Without it `/api/v1` is open on loopback only."},
+                       ReadAuth);
+    auto probes = WithListen(ParamTable<ProbesSection>(), &ProbesSection::listen, "0.0.0.0:8081");
+    auto inline_objects =
+        ParamTable<InlineConfig>()
+            .Add("enabled",
+                 &InlineConfig::enabled,
+                 {.help = "Allow triggers that bring their own signal or policy.",
+                  .fallback = "false"})
+            .AddChoice(
+                "trust",
+                &InlineConfig::trust_network,
+                {{"mtls", false}, {"network", true}},
+                {.help = "Who may use them: `mtls`, callers with a verified client certificate; "
+                         "`network`, anybody who reaches the port (only behind a NetworkPolicy).",
+                 .fallback = "mtls"})
+            .Add("maxObjectsPerNamespace",
+                 &InlineConfig::max_objects_per_namespace,
+                 {.help = "Inline objects one namespace may have.", .fallback = "100", .min = 0})
+            .Add("maxSignals",
+                 &InlineConfig::max_signals,
+                 {.help = "Signals one `policySpec` may have.", .fallback = "10", .min = 1})
+            .Add("maxSpecBytes",
+                 &InlineConfig::max_spec_bytes,
+                 {.help = "Length of a `policySpec`, in bytes.", .fallback = "16384", .min = 64});
+    auto metrics = ParamTable<MetricsSection>().Add(
+        "perObject",
+        &MetricsSection::per_object,
+        {.help = "Series per scaled object on /metrics.", .fallback = "true"});
+    return ParamTable<Sections>()
+        .AddObject("grpc", &Sections::grpc, grpc, {.help = "The external scaler that KEDA asks."})
+        .AddObject("http", &Sections::http, http, {.help = "HTTP API and /metrics."})
+        .AddObject("probes", &Sections::probes, probes, {.help = "/healthz and /readyz alone."})
+        .AddObject("inline",
+                   &Sections::inline_objects,
+                   inline_objects,
+                   {.help = "Triggers with a signal or policy of their own."})
+        .AddObject("metrics", &Sections::metrics, metrics, {.help = "What /metrics shows."});
+  }();
+  return kTable;
+}
+
+void CheckTls(const std::optional<ListenTls>& tls, const Node& node, Diagnostics& diagnostics) {
+  if (tls && tls->require_client_cert && tls->client_ca.empty()) {
+    diagnostics.Add(node.position(),
+                    node.path(),
+                    "requireClientCert needs clientCa, the file with the CAs to verify against");
+  }
+}
+
+}  // namespace
+
+bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnostics) {
+  if (node.IsNull()) return true;
+  const std::size_t before = diagnostics.items().size();
+  Sections sections;
+  ServerTable().Read(node, sections, diagnostics);
+  CheckTls(sections.grpc.tls, node, diagnostics);
+  CheckTls(sections.http.tls, node, diagnostics);
+  out.grpc = std::move(sections.grpc);
+  out.http = std::move(sections.http);
+  out.probes_listen = std::move(sections.probes.listen);
+  out.inline_objects = sections.inline_objects;
+  out.per_object_metrics = sections.metrics.per_object;
+  return diagnostics.items().size() == before;
+}
+
+const std::vector<config::ParamInfo>& ServerParams() { return ServerTable().infos(); }
+
+}  // namespace stoker::adapter

@@ -33,7 +33,8 @@ struct HttpListener {
 
 struct InlineConfig {
   bool enabled = false;
-  bool trust_network = false;  ///< trust: network; else mtls: the caller must show a client certificate
+  bool trust_network =
+      false;  ///< trust: network; else mtls: the caller must show a client certificate
   int max_objects_per_namespace = 100;
   int max_signals = 10;
   int max_spec_bytes = 16384;
@@ -45,12 +46,12 @@ struct ServerConfig {
   HttpListener http;
   std::string probes_listen = "0.0.0.0:8081";
   InlineConfig inline_objects;
-  std::string peers_service;
   bool per_object_metrics = true;
 };
 
 /// Reads `server:`; a null node gives the defaults. False when a diagnostic was added.
-bool ReadServerConfig(const config::Node& node, ServerConfig& out,
+bool ReadServerConfig(const config::Node& node,
+                      ServerConfig& out,
                       config::Diagnostics& diagnostics);
 
 /// The keys of `server:`, for docs and schema.

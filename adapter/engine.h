@@ -1,0 +1,134 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "adapter/compile.h"
+#include "adapter/decisions.h"
+#include "adapter/evaluation.h"
+#include "adapter/poller.h"
+#include "adapter/trigger.h"
+#include "core/clock.h"
+#include "core/executor.h"
+#include "core/log.h"
+#include "scalers/registry.h"
+
+namespace stoker::adapter {
+
+/// Told of decisions, for metrics. Thread-safe.
+class DecisionObserver {
+ public:
+  virtual ~DecisionObserver() = default;
+  virtual void OnDecision(std::string_view policy, policy::Bound bound) = 0;
+};
+
+/// Holds the configuration, the objects that asked, and their evaluations; answers from memory.
+///
+/// Policies in the configuration are polled from the start. An inline object is registered by its
+/// first question and forgotten when none came for ten minutes and no stream is open. A policy that
+/// leaves the configuration stays answerable for its hold time. Thread-safe. Everything passed in
+/// outlives it, and the executors are stopped before it is destroyed.
+class Engine final : public Decisions {
+ public:
+  static constexpr Duration kForgetAfter = std::chrono::minutes(10);
+
+  struct Deps {
+    const Clock& clock;
+    Executor& timers;  ///< short work only
+    Executor& pool;    ///< polls
+    PollObserver& poll_observer;
+    DecisionObserver& decision_observer;
+    Logger& logger;
+    const scalers::Registry& registry;
+    const scalers::ScalerDeps& scaler_deps;
+  };
+  explicit Engine(const Deps& deps);
+  ~Engine() override;
+
+  /// Take over a configuration. Policies that did not change go on undisturbed; objects follow
+  /// their policies.
+  void Apply(std::shared_ptr<const CompiledConfig> config);
+  [[nodiscard]] std::shared_ptr<const CompiledConfig> config() const;
+
+  /// Whether all configured policies' signals have been polled once since the configuration came.
+  [[nodiscard]] bool FirstPollsAttempted() const;
+
+  /// Forget idle objects and expired policies. Runs by itself every minute.
+  void Sweep();
+
+  /// Stop polling and let no waiting call hang. Idempotent.
+  void Stop();
+
+  Result<std::vector<MetricSpec>> Specs(const ObjectRef& object) override;
+  Result<DecisionPtr> Decide(const ObjectRef& object) override;
+  void DecideSoon(const ObjectRef& object,
+                  MonoTime deadline,
+                  std::function<void(Result<DecisionPtr>)> done) override;
+  Result<MetricAnswer> Value(const ObjectRef& object,
+                             const std::string& metric,
+                             const policy::Decision& decision) override;
+  Result<std::unique_ptr<Subscription>> Subscribe(
+      const ObjectRef& object, std::function<void(const DecisionPtr&)> changed) override;
+  [[nodiscard]] std::vector<ObjectView> Objects() const override;
+  [[nodiscard]] std::vector<PolicyView> Policies() const override;
+  [[nodiscard]] std::vector<SignalView> Signals() const override;
+
+ private:
+  struct Object;
+  struct Retired;
+  class StreamSubscription;
+  /// A call that waits for first readings; finished once, by a reading, its deadline or Stop.
+  struct Waiter {
+    std::mutex mutex;
+    std::function<void(Result<DecisionPtr>)> done;
+    std::shared_ptr<Evaluation::Listener> listener;
+    void Finish(Result<DecisionPtr> result);
+  };
+  using ObjectPtr = std::shared_ptr<Object>;
+  using EvaluationPtr = std::shared_ptr<Evaluation>;
+
+  static std::vector<MetricSpec> TriggerSpecs(const Trigger& trigger, const policy::Policy* policy);
+  Status CheckInline(const ObjectRef& ref,
+                     const Trigger& trigger,
+                     const CompiledConfig& config) const;
+  Result<ObjectPtr> Resolve(const ObjectRef& ref);
+  Result<EvaluationPtr> Bind(const ObjectRef& ref,
+                             const Trigger& trigger,
+                             const CompiledConfig& config,
+                             bool replace_sources);
+  Result<EvaluationPtr> BindPolicy(const ObjectRef& ref, const Trigger& trigger);
+  Result<EvaluationPtr> BindInline(const ObjectRef& ref,
+                                   const Trigger& trigger,
+                                   const CompiledConfig& config,
+                                   bool replace_sources);
+  EvaluationPtr MakeEvaluation(CompiledPolicy compiled);
+  void OnDecision(const policy::Policy& policy,
+                  const DecisionPtr& before,
+                  const DecisionPtr& now) const;
+  void ScheduleSweep();
+
+  const Deps deps_;
+  Poller poller_;
+  std::atomic<bool> stopped_{false};
+
+  mutable std::shared_mutex
+      mutex_;  // guards what follows; never held while an Evaluation is destroyed
+  std::shared_ptr<const CompiledConfig> config_;
+  std::map<std::string, EvaluationPtr, std::less<>> policies_;
+  std::map<std::string, Retired, std::less<>> retired_;
+  std::map<std::string, std::weak_ptr<Evaluation>> shared_;  // narrowed and inline ones
+  std::unordered_map<std::string, ObjectPtr> objects_;
+  std::map<std::string, int> inline_objects_;  // by namespace
+  std::mutex waiters_mutex_;
+  std::vector<std::weak_ptr<Waiter>> waiters_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers hold it weakly
+};
+
+}  // namespace stoker::adapter

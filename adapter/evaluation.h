@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "adapter/compile.h"
+#include "adapter/decisions.h"
+#include "adapter/poller.h"
+#include "core/clock.h"
+
+namespace stoker::adapter {
+
+/// One policy (as configured, or narrowed, or inline) bound to its polled sources, and its newest
+/// decision. Shared by all objects that ask for the same thing. Thread-safe; nothing here waits for
+/// an upstream or calls back with a lock of the engine held.
+class Evaluation : public std::enable_shared_from_this<Evaluation> {
+ public:
+  /// Told of each new decision that a reading brought, with the one before (null at first).
+  using OnDecision =
+      std::function<void(const policy::Policy&, const DecisionPtr& before, const DecisionPtr& now)>;
+
+  Evaluation(CompiledPolicy compiled, const Clock& clock, OnDecision on_decision);
+
+  /// Begin polling; apart from construction because polls call back into a shared_ptr.
+  /// `replace_sources`: connections changed, so rebuild the sources and keep their windows.
+  void Start(Poller& poller, bool replace_sources);
+
+  [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const {
+    return compiled_.policy;
+  }
+  [[nodiscard]] const CompiledPolicy& compiled() const { return compiled_; }
+
+  /// The decision for now, from memory.
+  DecisionPtr Current();
+
+  /// The newest decision without making one; null before the first.
+  [[nodiscard]] DecisionPtr Latest() const;
+
+  /// Every signal has been polled at least once.
+  [[nodiscard]] bool Attempted() const;
+
+  /// Calls `listener` after each new decision, until the pointer it came in is released.
+  using Listener = std::function<void(const DecisionPtr&)>;
+  void Listen(std::weak_ptr<Listener> listener);
+
+ private:
+  void OnReading();
+  DecisionPtr Decide(WallTime now);  // needs mutex_
+
+  const CompiledPolicy compiled_;
+  const Clock& clock_;
+  const OnDecision on_decision_;
+  std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start
+  mutable std::mutex mutex_;
+  DecisionPtr latest_;
+  std::vector<std::weak_ptr<Listener>> listeners_;
+};
+
+}  // namespace stoker::adapter

@@ -1,0 +1,442 @@
+#include "adapter/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/fake_signals.h"
+#include "tests/testing/fakes.h"
+
+namespace stoker::adapter {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Ignore final : public PollObserver, public DecisionObserver {
+ public:
+  void OnPoll(std::string_view, std::string_view, std::string_view, Duration) override {}
+  void OnDecision(std::string_view, policy::Bound) override { ++decisions; }
+  int decisions = 0;
+};
+
+class EngineTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<const CompiledConfig> Compile(const std::string& yaml) {
+    config::Diagnostics diagnostics;
+    config::Document document;
+    const Result<config::Node> root = config::ParseYaml(yaml, "test.yaml", diagnostics);
+    EXPECT_TRUE(root) << diagnostics.ToString();
+    if (const config::Node* server = root->Find("server")) document.server = *server;
+    if (const config::Node* policies = root->Find("policies")) document.policies = *policies;
+    auto compiled = CompileConfig(document, registry_, deps_, engine_.config().get(), diagnostics);
+    EXPECT_TRUE(compiled) << diagnostics.ToString();
+    return compiled;
+  }
+  void Apply(const std::string& yaml) {
+    engine_.Apply(Compile(yaml));
+    world_.executor.RunReady();
+  }
+  static ObjectRef Ref(std::map<std::string, std::string> metadata, std::string name = "so") {
+    metadata.emplace("scalerAddress", "stoker:6000");
+    return ObjectRef{"team-a", std::move(name), std::move(metadata), false};
+  }
+  int Target(const ObjectRef& ref) {
+    const Result<DecisionPtr> decision = engine_.Decide(ref);
+    EXPECT_TRUE(decision) << (decision ? "" : decision.error().message);
+    return decision ? (*decision)->target_replicas : -1;
+  }
+
+  static constexpr const char* kPolicies = R"(
+policies:
+  etl:
+    replicas: {min: 0, max: 20}
+    onFault: {hold: 10m}
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+  private:
+    namespaces: [team-b]
+    signals:
+      queue: {type: fake, source: b}
+)";
+  static constexpr const char* kInline = "server: {inline: {enabled: true, trust: network}}\n";
+
+  testing::FakeWorld world_;
+  testing::FakeUpstream upstream_;
+  scalers::Registry registry_ = testing::MakeFakeRegistry(upstream_);
+  scalers::ScalerDeps deps_{world_.clock,
+                            world_.random,
+                            world_.environment,
+                            world_.files,
+                            world_.transports,
+                            world_.observer,
+                            world_.logger};
+  Ignore ignore_;
+  Engine engine_{Engine::Deps{world_.clock,
+                              world_.executor,
+                              world_.executor,
+                              ignore_,
+                              ignore_,
+                              world_.logger,
+                              registry_,
+                              deps_}};
+};
+
+TEST_F(EngineTest, AnswersForAPolicy) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 12);
+  const Result<DecisionPtr> decision = engine_.Decide(ref);
+  const Result<MetricAnswer> answer = engine_.Value(ref, "stoker-etl", **decision);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->value, 12);
+  const Result<MetricAnswer> wrong = engine_.Value(ref, "other", **decision);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(EngineTest, PoliciesArePolledBeforeAnybodyAsks) {
+  upstream_.Set("a", 60);
+  upstream_.Set("b", 1);
+  EXPECT_TRUE(engine_.FirstPollsAttempted());
+  engine_.Apply(Compile(kPolicies));
+  EXPECT_FALSE(engine_.FirstPollsAttempted());
+  world_.executor.RunReady();
+  EXPECT_TRUE(engine_.FirstPollsAttempted());
+  EXPECT_EQ(upstream_.polls("a").size(), 1U);
+}
+
+TEST_F(EngineTest, SpecsComeFromMetadataAlone) {
+  Apply(kPolicies);
+  for (const char* policy : {"etl", "private", "unknown"}) {
+    const auto specs = engine_.Specs(Ref({{"policy", policy}}));
+    ASSERT_TRUE(specs) << policy;
+    ASSERT_EQ(specs->size(), 1U);
+    EXPECT_EQ(specs->front().name, std::string("stoker-") + policy);
+    EXPECT_EQ(specs->front().target, 1);
+  }
+}
+
+TEST_F(EngineTest, UnknownPolicyHasSpecButNoValue) {
+  Apply(kPolicies);
+  const Result<DecisionPtr> decision = engine_.Decide(Ref({{"policy", "elt"}}));
+  ASSERT_FALSE(decision);
+  EXPECT_EQ(decision.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(decision.error().message, HasSubstr("did you mean 'etl'?"));
+}
+
+TEST_F(EngineTest, OtherNamespacesPoliciesAreDenied) {
+  upstream_.Set("b", 1);
+  Apply(kPolicies);
+  ObjectRef ref = Ref({{"policy", "private"}});
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
+  ref.name_space = "team-b";
+  EXPECT_EQ(Target(ref), 1);
+}
+
+TEST_F(EngineTest, MetadataNarrowsAPolicy) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  EXPECT_EQ(Target(Ref({{"policy", "etl"}, {"maxReplicas", "8"}})), 8);
+  EXPECT_EQ(Target(Ref({{"policy", "etl"}, {"maxReplicas", "100"}})), 12) << "it cannot widen";
+  upstream_.Set("a", 0);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(Target(Ref({{"policy", "etl"}, {"minReplicas", "2"}})), 2);
+  const auto bad = engine_.Decide(Ref({{"policy", "etl"}, {"minReplicas", "30"}}));
+  EXPECT_EQ(bad.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(EngineTest, MetadataMistakesNameTheKeyAndNeverTheValue) {
+  Apply(kPolicies);
+  for (const auto& metadata : std::vector<std::map<std::string, std::string>>{
+           {},
+           {{"policy", "etl"}, {"type", "hunter2"}},
+           {{"policy", "Hunter2!"}},
+           {{"policy", "etl"}, {"minReplicas", "hunter2"}},
+           {{"policy", "etl"}, {"secretAccessKey", "hunter2"}},
+           {{"policySpec", "signals: {}"}, {"extra", "hunter2"}},
+       }) {
+    const auto specs = engine_.Specs(Ref(metadata));
+    ASSERT_FALSE(specs);
+    EXPECT_EQ(specs.error().code, ErrorCode::kInvalidArgument) << specs.error().message;
+    EXPECT_THAT(specs.error().message, Not(HasSubstr("unter2")));
+  }
+}
+
+TEST_F(EngineTest, InlineIsOffUnlessAllowed) {
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
+  EXPECT_EQ(engine_.Specs(ref).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_TRUE(upstream_.polls("c").empty());
+}
+
+TEST_F(EngineTest, InlineWithMtlsTrustNeedsACertificate) {
+  upstream_.Set("c", 3);
+  Apply("server: {inline: {enabled: true}}\n");
+  ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
+  EXPECT_EQ(engine_.Specs(ref).error().code, ErrorCode::kPermissionDenied);
+  ref.peer_authenticated = true;
+  ASSERT_TRUE(engine_.Specs(ref));
+  world_.executor.RunReady();
+  EXPECT_EQ(Target(ref), 3);
+  ref.peer_authenticated = false;
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied)
+      << "an answer earned with a certificate is not for callers without one";
+}
+
+TEST_F(EngineTest, InlineSignalIsNamedByTypeAndHash) {
+  Apply(kInline);
+  const auto specs = engine_.Specs(Ref({{"type", "fake"}, {"source", "c"}}));
+  ASSERT_TRUE(specs);
+  EXPECT_THAT(specs->front().name, ::testing::MatchesRegex("stoker-fake-[0-9a-f]{8}"));
+  ObjectRef moved = Ref({{"type", "fake"}, {"source", "c"}});
+  moved.metadata["scalerAddress"] = "elsewhere:6000";
+  EXPECT_EQ(engine_.Specs(moved)->front().name, specs->front().name)
+      << "how KEDA reaches us is no part of the name";
+}
+
+TEST_F(EngineTest, InlineObjectsWaitForTheirFirstReading) {
+  upstream_.Set("c", 3);
+  Apply(kInline);
+  std::optional<Result<DecisionPtr>> answer;
+  engine_.DecideSoon(Ref({{"type", "fake"}, {"source", "c"}}),
+                     world_.clock.MonotonicNow() + milliseconds(500),
+                     [&](Result<DecisionPtr> result) { answer = std::move(result); });
+  EXPECT_FALSE(answer.has_value());
+  world_.executor.RunReady();
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_TRUE(*answer);
+  EXPECT_EQ((**answer)->target_replicas, 3);
+}
+
+/// Never answers, as a pool full of slow polls would look.
+class Stuck final : public Executor {
+ public:
+  void Post(Work) override {}
+  void PostAt(MonoTime, Work) override {}
+};
+
+TEST_F(EngineTest, FirstReadingTooLateIsUnavailable) {
+  Stuck stuck;
+  Engine engine{Engine::Deps{
+      world_.clock, world_.executor, stuck, ignore_, ignore_, world_.logger, registry_, deps_}};
+  engine.Apply(Compile(kInline));
+  std::optional<Result<DecisionPtr>> answer;
+  const auto ask = [&] {
+    engine.DecideSoon(Ref({{"type", "fake"}, {"source", "c"}}),
+                      world_.clock.MonotonicNow() + milliseconds(500),
+                      [&](Result<DecisionPtr> result) { answer = std::move(result); });
+  };
+  ask();
+  world_.clock.Advance(milliseconds(499));
+  EXPECT_FALSE(answer.has_value());
+  world_.clock.Advance(milliseconds(1));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->error().code, ErrorCode::kUnavailable);
+
+  answer.reset();
+  ask();
+  engine.Stop();
+  ASSERT_TRUE(answer.has_value()) << "shutdown leaves no call hanging";
+  EXPECT_EQ(answer->error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(EngineTest, PolicySpecIsAPolicyOfItsOwn) {
+  upstream_.Set("c", 30);
+  upstream_.Set("d", 4);
+  Apply(kInline);
+  const ObjectRef ref = Ref({{"policySpec", R"(
+replicas: {max: 9}
+combine: sum
+signals:
+  one: {type: fake, source: c, targetSize: 10}
+  two: {type: fake, source: d}
+)"}});
+  ASSERT_TRUE(engine_.Specs(ref));
+  world_.executor.RunReady();
+  EXPECT_EQ(Target(ref), 7);
+}
+
+TEST_F(EngineTest, InlineQuotasPerNamespace) {
+  Apply(
+      "server: {inline: {enabled: true, trust: network, maxObjectsPerNamespace: 2, maxSignals: 1, "
+      "maxSpecBytes: 100}}\n");
+  ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", "1"}})));
+  ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", "2"}})));
+  const ObjectRef third = Ref({{"type", "fake"}, {"source", "3"}});
+  EXPECT_EQ(engine_.Specs(third).error().code, ErrorCode::kResourceExhausted);
+  ObjectRef elsewhere = third;
+  elsewhere.name_space = "team-b";
+  EXPECT_TRUE(engine_.Specs(elsewhere));
+  elsewhere.metadata = {
+      {"policySpec", "signals: {a: {type: fake, source: x}, b: {type: fake, source: y}}"}};
+  EXPECT_EQ(engine_.Specs(elsewhere).error().code, ErrorCode::kResourceExhausted);
+  elsewhere.metadata = {
+      {"policySpec", "signals: {a: {type: fake, source: " + std::string(100, 'x') + "}}"}};
+  EXPECT_EQ(engine_.Specs(elsewhere).error().code, ErrorCode::kResourceExhausted);
+}
+
+TEST_F(EngineTest, IdleInlineObjectsAreForgotten) {
+  upstream_.Set("c", 3);
+  Apply(kInline);
+  const ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
+  ASSERT_TRUE(engine_.Specs(ref));
+  world_.clock.Advance(minutes(9));
+  ASSERT_TRUE(engine_.Specs(ref)) << "asked again: ten more minutes";
+  world_.clock.Advance(minutes(9));
+  EXPECT_EQ(engine_.Objects().size(), 1U);
+  world_.clock.Advance(minutes(3));
+  EXPECT_TRUE(engine_.Objects().empty());
+  const std::size_t polls = upstream_.polls("c").size();
+  world_.clock.Advance(minutes(5));
+  EXPECT_EQ(upstream_.polls("c").size(), polls) << "and nobody polls for them";
+}
+
+TEST_F(EngineTest, OpenStreamsKeepTheirObject) {
+  upstream_.Set("c", 3);
+  Apply(kInline);
+  auto subscription =
+      engine_.Subscribe(Ref({{"type", "fake"}, {"source", "c"}}), [](const DecisionPtr&) {});
+  ASSERT_TRUE(subscription);
+  world_.clock.Advance(minutes(30));
+  EXPECT_EQ(engine_.Objects().size(), 1U);
+  subscription->reset();
+  world_.clock.Advance(minutes(2));
+  EXPECT_TRUE(engine_.Objects().empty());
+}
+
+TEST_F(EngineTest, FaultHoldsThenFailsThenRecovers) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 12);
+  upstream_.SetFault("a", "connection refused");
+  for (int minute = 1; minute < 10; ++minute) {
+    world_.clock.Advance(minutes(1));
+    EXPECT_EQ(Target(ref), 12) << "minute " << minute;
+  }
+  world_.clock.Advance(minutes(2));
+  const Result<DecisionPtr> failed = engine_.Decide(ref);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(engine_.Specs(ref)) << "the spec must outlive every fault";
+  upstream_.Set("a", 10);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(Target(ref), 2) << "back within one interval";
+  EXPECT_THAT(world_.logger.text(), HasSubstr("error no target"));
+  EXPECT_THAT(world_.logger.text(), HasSubstr("info target is back policy=etl target_replicas=2"));
+}
+
+TEST_F(EngineTest, ReloadLeavesUnchangedPoliciesAlone) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 12);
+  const std::size_t polls = upstream_.polls("a").size();
+  Apply(std::string(kPolicies) + "  more:\n    signals: {x: {type: fake, source: z}}\n");
+  EXPECT_EQ(upstream_.polls("a").size(), polls);
+  EXPECT_EQ(Target(ref), 12);
+}
+
+TEST_F(EngineTest, ReloadedPolicyAnswersWithoutAGap) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 12);
+  upstream_.SetFault("a", "down");
+  engine_.Apply(Compile(R"(
+policies:
+  etl:
+    replicas: {min: 0, max: 10}
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+)"));
+  EXPECT_EQ(Target(ref), 10)
+      << "the source kept its window, so the new bounds apply to the old reading";
+}
+
+TEST_F(EngineTest, RemovedPolicyStaysAnswerableForItsHold) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 12);
+  Apply("policies: {}\n");
+  EXPECT_EQ(Target(ref), 12);
+  upstream_.Set("a", 50);
+  world_.clock.Advance(minutes(9));
+  EXPECT_EQ(Target(ref), 10) << "and goes on being polled";
+  ASSERT_EQ(engine_.Policies().size(), 2U);
+  EXPECT_TRUE(engine_.Policies().front().retired);
+  world_.clock.Advance(minutes(3));
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(engine_.Specs(ref));
+}
+
+TEST_F(EngineTest, SubscriptionFollowsItsObjectThroughAReload) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  std::vector<int> targets;
+  auto subscription = engine_.Subscribe(Ref({{"policy", "etl"}}), [&](const DecisionPtr& decision) {
+    targets.push_back(decision->target_replicas);
+  });
+  ASSERT_TRUE(subscription);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(targets.back(), 12);
+  Apply(R"(
+policies:
+  etl:
+    replicas: {min: 0, max: 7}
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+)");
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(targets.back(), 7);
+  subscription->reset();
+  const std::size_t count = targets.size();
+  world_.clock.Advance(minutes(1));
+  EXPECT_EQ(targets.size(), count);
+}
+
+TEST_F(EngineTest, PerSignalMetricsHaveASpecEach) {
+  upstream_.Set("a", 60);
+  upstream_.Set("b", 4);
+  Apply(R"(
+policies:
+  etl:
+    metricMode: per-signal
+    replicas: {max: 20}
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+      jobs: {type: fake, source: b}
+)");
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  const auto specs = engine_.Specs(ref);
+  ASSERT_TRUE(specs);
+  ASSERT_EQ(specs->size(), 2U);
+  const Result<DecisionPtr> decision = engine_.Decide(ref);
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(engine_.Value(ref, "stoker-etl-queue", **decision)->value, 12);
+  EXPECT_EQ(engine_.Value(ref, "stoker-etl-jobs", **decision)->value, 4);
+}
+
+TEST_F(EngineTest, ViewsShowObjectsPoliciesAndSignals) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  Target(Ref({{"policy", "etl"}}, "spark-etl"));
+  const std::vector<ObjectView> objects = engine_.Objects();
+  ASSERT_EQ(objects.size(), 1U);
+  EXPECT_EQ(objects.front().name, "spark-etl");
+  EXPECT_EQ(objects.front().policy, "etl");
+  EXPECT_EQ(objects.front().decision->target_replicas, 12);
+  EXPECT_EQ(engine_.Policies().size(), 2U);
+  ASSERT_EQ(engine_.Signals().size(), 2U);
+  EXPECT_EQ(engine_.Signals().front().type, "fake");
+}
+
+}  // namespace
+}  // namespace stoker::adapter

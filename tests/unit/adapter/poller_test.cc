@@ -1,0 +1,207 @@
+#include "adapter/poller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/fake_signals.h"
+#include "tests/testing/fakes.h"
+
+namespace stoker::adapter {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::At;
+
+class PollCounts final : public PollObserver {
+ public:
+  void OnPoll(std::string_view, std::string_view, std::string_view result, Duration) override {
+    ++counts[std::string(result)];
+  }
+  std::map<std::string, int> counts;
+};
+
+class PollerTest : public ::testing::Test {
+ protected:
+  scalers::SignalDefinition Definition(const std::string& source,
+                                       const std::string& connection = "") {
+    config::Diagnostics diagnostics;
+    const scalers::SignalContext context{connections_, "", false, deps_};
+    const config::Node node = config::Node::FromMetadata({{"type", "fake"}, {"source", source}});
+    auto definition = registry_.ParseSignal(node, context, diagnostics);
+    EXPECT_TRUE(definition) << diagnostics.ToString();
+    definition->connection = connection;
+    return *definition;
+  }
+  static SourceNeeds Needs(Duration interval) {
+    SourceNeeds needs;
+    needs.timing.interval = interval;
+    needs.timing.timeout = seconds(3);
+    needs.label = "policy etl, signal busy";
+    needs.on_reading = [] {};
+    return needs;
+  }
+  std::vector<WallTime> Slots(const std::string& source) {
+    std::vector<WallTime> slots;
+    for (const auto& poll : upstream_.polls(source)) slots.push_back(poll.slot);
+    return slots;
+  }
+
+  testing::FakeWorld world_;
+  testing::FakeUpstream upstream_;
+  scalers::Registry registry_ = testing::MakeFakeRegistry(upstream_);
+  scalers::ConnectionSet connections_;
+  scalers::ScalerDeps deps_{world_.clock,
+                            world_.random,
+                            world_.environment,
+                            world_.files,
+                            world_.transports,
+                            world_.observer,
+                            world_.logger};
+  PollCounts counts_;
+  Poller poller_{world_.clock, world_.executor, world_.executor, counts_, world_.logger};
+};
+
+TEST_F(PollerTest, PollsAtOnceAndThenOnAlignedSlots) {
+  world_.clock.Advance(seconds(7));  // 00:00:07
+  upstream_.Set("a", 5);
+  const auto lease = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  world_.clock.Advance(seconds(40));
+  EXPECT_EQ(Slots("a"),
+            (std::vector{At("2026-01-05T00:00:00Z"),
+                         At("2026-01-05T00:00:15Z"),
+                         At("2026-01-05T00:00:30Z"),
+                         At("2026-01-05T00:00:45Z")}));
+  EXPECT_EQ(lease->window()->back().value, 5);
+}
+
+TEST_F(PollerTest, ManyUsersOfOneSourceAreOnePollPerInterval) {
+  upstream_.Set("a", 5);
+  std::vector<std::unique_ptr<Poller::Lease>> leases;
+  for (int i = 0; i < 100; ++i) {
+    leases.push_back(poller_.Acquire(Definition("a"), Needs(seconds(15))));
+  }
+  world_.executor.RunReady();
+  world_.clock.Advance(minutes(1));
+  EXPECT_EQ(upstream_.polls("a").size(), 5U);
+  EXPECT_EQ(poller_.source_count(), 1U);
+}
+
+TEST_F(PollerTest, ShortestIntervalWinsAndTheLongerComesBack) {
+  upstream_.Set("a", 5);
+  const auto slow = poller_.Acquire(Definition("a"), Needs(seconds(60)));
+  auto fast = poller_.Acquire(Definition("a"), Needs(seconds(10)));
+  world_.executor.RunReady();
+  world_.clock.Advance(seconds(30));
+  EXPECT_EQ(upstream_.polls("a").size(), 4U);
+  fast.reset();
+  world_.clock.Advance(minutes(3));
+  // 00:00:40 was planned already; then every minute: 01:00, 02:00, 03:00.
+  EXPECT_EQ(Slots("a").back(), At("2026-01-05T00:03:00Z"));
+  EXPECT_LE(upstream_.polls("a").size(), 8U);
+}
+
+TEST_F(PollerTest, LastUserGoneEndsPolling) {
+  upstream_.Set("a", 5);
+  auto lease = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  lease.reset();
+  world_.clock.Advance(minutes(5));
+  EXPECT_EQ(upstream_.polls("a").size(), 1U);
+  EXPECT_EQ(poller_.source_count(), 0U);
+}
+
+TEST_F(PollerTest, FaultsBecomeReadingsAndOneLineEach) {
+  upstream_.Set("a", 5);
+  const auto lease = poller_.Acquire(Definition("a", "main"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  upstream_.SetFault("a", "connection refused");
+  world_.clock.Advance(minutes(2));
+  EXPECT_EQ(lease->window()->front().value, 5);
+  EXPECT_EQ(lease->window()->back().kind, Reading::Kind::kFault);
+  EXPECT_EQ(lease->status().error, "connection refused");
+  upstream_.Set("a", 6);
+  world_.clock.Advance(minutes(1));
+  EXPECT_EQ(lease->window()->back().value, 6);
+  const std::vector<std::string> lines = world_.logger.lines();
+  ASSERT_EQ(lines.size(), 2U) << world_.logger.text();
+  EXPECT_THAT(lines[0], ::testing::HasSubstr("error=connection refused"));
+  EXPECT_THAT(lines[1], ::testing::StartsWith("info signal is back"));
+  EXPECT_EQ(counts_.counts["error"], 8);
+}
+
+TEST_F(PollerTest, TellsTheSourceWhenItHasCountedEnough) {
+  upstream_.Set("a", 5);
+  SourceNeeds few = Needs(seconds(15));
+  few.enough = 10;
+  SourceNeeds more = Needs(seconds(15));
+  more.enough = 100;
+  const auto first = poller_.Acquire(Definition("a"), few);
+  world_.executor.RunReady();
+  EXPECT_EQ(upstream_.polls("a").back().enough, 10);
+  const auto second = poller_.Acquire(Definition("a"), more);
+  world_.executor.RunReady();
+  // The reading at hand may have stopped at 10, so there is a new one at once.
+  ASSERT_EQ(upstream_.polls("a").size(), 2U);
+  EXPECT_EQ(upstream_.polls("a").back().enough, 100);
+  auto exact = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  EXPECT_EQ(upstream_.polls("a").back().enough, std::nullopt);
+}
+
+TEST_F(PollerTest, ReplacedSourceKeepsItsWindow) {
+  upstream_.Set("a", 5);
+  const auto first = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  upstream_.SetFault("a", "gone");
+  const auto second = poller_.Acquire(Definition("a"), Needs(seconds(15)), true);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(second->window()->front().value, 5);
+}
+
+TEST_F(PollerTest, WallClockSetBackGoesOnFromThere) {
+  upstream_.Set("a", 5);
+  const auto lease = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  world_.clock.Advance(minutes(10));
+  world_.clock.JumpWall(-minutes(5));
+  world_.clock.Advance(seconds(15));
+  EXPECT_LE(lease->window()->back().time, world_.clock.WallNow());
+  EXPECT_GT(lease->window()->back().time, world_.clock.WallNow() - seconds(30));
+}
+
+TEST_F(PollerTest, AllAttemptedOnceEverySourceAnswered) {
+  upstream_.Set("a", 5);
+  EXPECT_TRUE(poller_.AllAttempted());
+  const auto a = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  const auto b = poller_.Acquire(Definition("b"), Needs(seconds(15)));
+  EXPECT_FALSE(poller_.AllAttempted());
+  world_.executor.RunReady();
+  EXPECT_TRUE(poller_.AllAttempted()) << "b failed, and that counts as an attempt";
+}
+
+TEST_F(PollerTest, LeaseMayGoFromInsideItsOwnCallback) {
+  upstream_.Set("a", 5);
+  std::unique_ptr<Poller::Lease> lease;
+  SourceNeeds needs = Needs(seconds(15));
+  needs.on_reading = [&lease] { lease.reset(); };
+  lease = poller_.Acquire(Definition("a"), std::move(needs));
+  world_.executor.RunReady();
+  EXPECT_EQ(lease, nullptr);
+  EXPECT_EQ(poller_.source_count(), 0U);
+}
+
+TEST_F(PollerTest, StopEndsPolling) {
+  upstream_.Set("a", 5);
+  const auto lease = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  poller_.Stop();
+  world_.clock.Advance(minutes(1));
+  EXPECT_EQ(upstream_.polls("a").size(), 1U);
+  EXPECT_TRUE(upstream_.polls("a").front().stop.stop_requested());
+}
+
+}  // namespace
+}  // namespace stoker::adapter

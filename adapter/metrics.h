@@ -10,25 +10,30 @@
 
 namespace stoker::adapter {
 
-/// Stoker's own metrics (prefix stoker_, names in CONTRACTS and docs/reference/metrics.md). Counters and
-/// histograms are kept here; everything per object, policy or signal is read from the decisions at scrape
-/// time, so that ten thousand objects cost no registered series. Thread-safe.
+/// Stoker's own metrics (prefix stoker_; docs/reference/metrics.md lists them). Counters and
+/// histograms are kept here; everything per object, policy or signal is read from the decisions at
+/// scrape time, so that ten thousand objects cost no registered series. A counter keeps at most
+/// 1,000 label sets; what comes after is counted as "other". Thread-safe.
 class Metrics final : public UpstreamObserver {
  public:
-  /// `decisions` may be null (no per-object series) and must outlive this.
+  /// `clock` must outlive this.
   Metrics(const Clock& clock, std::string version);
   ~Metrics() override;
 
   void OnUpstreamRequest(std::string_view connection, int code) override;
   /// `result`: "ok", "empty" or "error".
-  void OnPoll(std::string_view connection, std::string_view type, std::string_view result,
+  void OnPoll(std::string_view connection,
+              std::string_view type,
+              std::string_view result,
               Duration took);
-  /// `method`: "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
+  /// `method`: a method of our services, "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
   void OnGrpcRequest(std::string_view method, std::string_view code, Duration took);
   void OnConfigReload(bool successful);
+  /// `policy`: one of the configuration's, or "inline" for all inline objects together.
   void OnDecision(std::string_view policy, policy::Bound bound);
 
-  /// Prometheus text exposition (version 0.0.4). Per-object series only when `per_object`.
+  /// Prometheus text exposition (version 0.0.4). Series of objects, and signals of inline objects,
+  /// only when `per_object`. A value that is not known has no series; it is never 0 or NaN instead.
   [[nodiscard]] std::string Render(const Decisions& decisions, bool per_object) const;
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/node.h"
@@ -19,16 +20,30 @@ struct Document {
   Node capacity;
 };
 
-/// Reads configuration files and folders (a folder's *.yaml and *.yml, in name order, no deeper; names
-/// that start with a dot are skipped, which covers a ConfigMap's ..data), merges their maps (the same
-/// leaf twice is an error that names both places) and applies environment overrides:
+/// The files that LoadDocument reads for `paths`, in its order. Fails when a path cannot be looked
+/// at.
+Result<std::vector<std::string>> ListConfigFiles(const std::vector<std::string>& paths,
+                                                 const FileSystem& files);
+
+/// Reads configuration files and folders (a folder's *.yaml and *.yml, in name order, no deeper;
+/// names that start with a dot are skipped, which covers a ConfigMap's ..data), merges their maps
+/// (the same leaf or the same policy twice is an error that names both places) and applies
+/// environment overrides:
 ///
-/// STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000 sets server.grpc.listen. `__` separates keys; a key matches
-/// an existing one without regard to case and `_`, else MAX_AGE becomes maxAge. Only scalars can be set.
-/// Names without `__` (STOKER_CONFIG, STOKER_LOG_LEVEL) are not overrides.
+/// STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000 sets server.grpc.listen. `__` separates keys; a key
+/// matches an existing one without regard to case, `_` and `-`, else MAX_AGE becomes maxAge. Only
+/// scalars can be set. Names without `__` (STOKER_CONFIG, STOKER_LOG_LEVEL) are not overrides.
 ///
 /// All mistakes of all files are collected; any makes the load fail.
-Result<Document> LoadDocument(const std::vector<std::string>& paths, const FileSystem& files,
-                              const Environment& environment, Diagnostics& diagnostics);
+Result<Document> LoadDocument(const std::vector<std::string>& paths,
+                              const FileSystem& files,
+                              const Environment& environment,
+                              Diagnostics& diagnostics);
+
+/// The same for one text in memory; `source` names it in messages.
+Result<Document> ParseDocument(std::string_view text,
+                               const std::string& source,
+                               const Environment& environment,
+                               Diagnostics& diagnostics);
 
 }  // namespace stoker::config

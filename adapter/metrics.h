@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "adapter/decisions.h"
+#include "adapter/engine.h"
+#include "adapter/poller.h"
 #include "core/clock.h"
 #include "core/http_transport.h"
 
@@ -14,23 +16,21 @@ namespace stoker::adapter {
 /// histograms are kept here; everything per object, policy or signal is read from the decisions at
 /// scrape time, so that ten thousand objects cost no registered series. A counter keeps at most
 /// 1,000 label sets; what comes after is counted as "other". Thread-safe.
-class Metrics final : public UpstreamObserver {
+class Metrics final : public UpstreamObserver, public PollObserver, public DecisionObserver {
  public:
   /// `clock` must outlive this.
   Metrics(const Clock& clock, std::string version);
   ~Metrics() override;
 
   void OnUpstreamRequest(std::string_view connection, int code) override;
-  /// `result`: "ok", "empty" or "error".
   void OnPoll(std::string_view connection,
               std::string_view type,
               std::string_view result,
-              Duration took);
+              Duration took) override;
+  void OnDecision(std::string_view policy, policy::Bound bound) override;
   /// `method`: a method of our services, "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
   void OnGrpcRequest(std::string_view method, std::string_view code, Duration took);
   void OnConfigReload(bool successful);
-  /// `policy`: one of the configuration's, or "inline" for all inline objects together.
-  void OnDecision(std::string_view policy, policy::Bound bound);
 
   /// Prometheus text exposition (version 0.0.4). Series of objects, and signals of inline objects,
   /// only when `per_object`. A value that is not known has no series; it is never 0 or NaN instead.

@@ -59,6 +59,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     RefuseNonTextKey(mark);
+    CheckDepth(mark, static_cast<int>(stack_.size()) + 1);
     Spend(mark, 1);
     Sized sized;
     sized.node = Node::Null(At(mark), "");
@@ -80,6 +81,7 @@ class Builder final : public YAML::EventHandler {
       frame.has_key = true;
       return;
     }
+    CheckDepth(mark, static_cast<int>(stack_.size()) + 1);
     Sized sized;
     sized.weight = 1 + value.size() / kBytesPerNode;
     Spend(mark, sized.weight);

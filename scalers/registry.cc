@@ -244,7 +244,8 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
   }
 
   // Split the keys: `type`, the common ones, and the type's own, which it sees alone.
-  std::vector<ParamInfo> all = CommonSignalParams();
+  std::vector<ParamInfo> all{{.key = "type"}};
+  all.insert(all.end(), CommonSignalParams().begin(), CommonSignalParams().end());
   all.insert(all.end(), type->params.begin(), type->params.end());
   Node common = node;
   Node own = node;

@@ -1,0 +1,218 @@
+#include "adapter/app.h"
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "adapter/compile.h"
+#include "adapter/engine.h"
+#include "adapter/grpc/grpc_server.h"
+#include "adapter/http/api.h"
+#include "adapter/http/http_server.h"
+#include "adapter/metrics.h"
+#include "config/document.h"
+#include "config/watcher.h"
+#include "core/environment.h"
+#include "core/thread_executor.h"
+#include "scalers/registry.h"
+#include "upstream/http/beast_transport.h"
+
+namespace stoker::adapter {
+
+const char* const kEmbeddedFolder = "stoker-inbox";
+
+const char* const kEmbeddedConfig =
+    R"(# Stoker's embedded configuration: no cluster, no Prometheus, no S3.
+apiVersion: stoker/v1
+server:
+  grpc: {listen: "127.0.0.1:6000"}
+  http: {listen: "127.0.0.1:8080", auth: off}
+  probes: {listen: "127.0.0.1:8081"}
+policies:
+  quickstart:
+    replicas: {min: 0, max: 20}
+    signals:
+      # A replica for every 2 files in the folder.
+      inbox: {type: directory, path: stoker-inbox, targetSize: 2}
+      # 3 replicas during every other minute.
+      hours: {type: cron, timezone: UTC, start: "*/2 * * * *", end: "1-59/2 * * * *", desiredReplicas: 3}
+)";
+
+namespace {
+
+/// More polls at a time than upstreams should see from one adapter; connections bound their own
+/// share.
+constexpr int kPollThreads = 32;
+constexpr int kTimerThreads = 2;
+
+Result<config::Document> Load(const AppOptions& options,
+                              const FileSystem& files,
+                              const Environment& environment,
+                              config::Diagnostics& diagnostics) {
+  if (!options.config_paths.empty()) {
+    return config::LoadDocument(options.config_paths, files, environment, diagnostics);
+  }
+  return config::ParseDocument(kEmbeddedConfig, "embedded configuration", environment, diagnostics);
+}
+
+bool SameListeners(const ServerConfig& a, const ServerConfig& b) {
+  const auto same_tls = [](const std::optional<ListenTls>& x, const std::optional<ListenTls>& y) {
+    if (x.has_value() != y.has_value()) return false;
+    return !x || (x->cert == y->cert && x->key == y->key && x->client_ca == y->client_ca &&
+                  x->require_client_cert == y->require_client_cert);
+  };
+  return a.grpc.listen == b.grpc.listen && same_tls(a.grpc.tls, b.grpc.tls) &&
+         a.grpc.max_connection_age == b.grpc.max_connection_age && a.http.listen == b.http.listen &&
+         same_tls(a.http.tls, b.http.tls) && a.http.auth_off == b.http.auth_off &&
+         a.http.tokens_file == b.http.tokens_file && a.probes_listen == b.probes_listen &&
+         a.per_object_metrics == b.per_object_metrics;
+}
+
+}  // namespace
+
+/// Members are in the order they come up; they go down in reverse, see Stop.
+struct App::Impl {
+  Impl(const AppOptions& options_in, Logger& logger_in)
+      : options(options_in), logger(logger_in), metrics(clock, options_in.version) {
+    scalers::RegisterBuiltinScalers(registry);
+  }
+
+  const AppOptions options;
+  Logger& logger;
+  SystemClock clock;
+  SystemRandom random;
+  SystemEnvironment environment;
+  SystemFileSystem files;
+  http::BeastTransportFactory transports{clock, files};
+  Metrics metrics;
+  scalers::Registry registry;
+  scalers::ScalerDeps scaler_deps{clock, random, environment, files, transports, metrics, logger};
+  ThreadExecutor pool{kPollThreads};
+  ThreadExecutor timers{kTimerThreads};
+  Engine engine{Engine::Deps{clock, timers, pool, metrics, metrics, logger, registry, scaler_deps}};
+  std::atomic<bool> ready{false};
+  std::atomic<bool> draining{false};
+  std::mutex reload_mutex;
+  std::unique_ptr<BearerAuth> auth;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<HttpServer> probes;
+  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<GrpcServer> grpc;
+  std::unique_ptr<config::Watcher> watcher;
+  bool stopped = false;
+
+  Status Start();
+  void Reload();
+  void Stop();
+  Status Ready();
+};
+
+Status App::Impl::Ready() {
+  if (draining) return Fail(ErrorCode::kUnavailable, "shutting down");
+  if (!ready) {
+    if (!engine.FirstPollsAttempted()) {
+      return Fail(ErrorCode::kUnavailable, "first polls are still under way");
+    }
+    ready = true;
+  }
+  return {};
+}
+
+Status App::Impl::Start() {
+  config::Diagnostics diagnostics;
+  const Result<config::Document> document = Load(options, files, environment, diagnostics);
+  if (!document) return Fail(document.error());
+  const std::shared_ptr<const CompiledConfig> config =
+      CompileConfig(*document, registry, scaler_deps, nullptr, diagnostics);
+  if (!config) return Fail(diagnostics.ToError());
+  metrics.OnConfigReload(true);
+
+  const ServerConfig& server = config->server;
+  auth = std::make_unique<BearerAuth>(server.http, files);
+  api = std::make_unique<Api>(engine, metrics, *auth, server.per_object_metrics);
+  engine.Apply(config);
+
+  Result<std::unique_ptr<HttpServer>> probe_server =
+      HttpServer::Start({.listen = server.probes_listen, .tls = std::nullopt, .threads = 2},
+                        ProbeRoutes([this] { return Ready(); }),
+                        logger);
+  if (!probe_server) return Fail(probe_server.error());
+  probes = std::move(*probe_server);
+  Result<std::unique_ptr<HttpServer>> http_server = HttpServer::Start(
+      {.listen = server.http.listen, .tls = server.http.tls},
+      [this](const ApiRequest& request) { return api->Handle(request); },
+      logger);
+  if (!http_server) return Fail(http_server.error());
+  http = std::move(*http_server);
+  Result<std::unique_ptr<GrpcServer>> grpc_server = GrpcServer::Start(
+      server.grpc, GrpcDependencies{engine, metrics, timers, clock, random, files, logger});
+  if (!grpc_server) return Fail(grpc_server.error());
+  grpc = std::move(*grpc_server);
+
+  logger.Info("stoker is up",
+              {{"version", options.version},
+               {"grpc", server.grpc.listen},
+               {"grpc_port", std::to_string(grpc->port())},
+               {"http_port", std::to_string(http->port())},
+               {"probes_port", std::to_string(probes->port())},
+               {"policies", std::to_string(config->policies.size())},
+               {"inline", server.inline_objects.enabled ? "on" : "off"}});
+  if (!options.config_paths.empty()) {
+    watcher = std::make_unique<config::Watcher>(
+        options.config_paths, files, clock, timers, options.reload_period, [this] { Reload(); });
+  }
+  return {};
+}
+
+void App::Impl::Reload() {
+  const std::scoped_lock lock(reload_mutex);
+  const std::shared_ptr<const CompiledConfig> current = engine.config();
+  config::Diagnostics diagnostics;
+  const Result<config::Document> document = Load(options, files, environment, diagnostics);
+  std::shared_ptr<const CompiledConfig> next;
+  if (document) next = CompileConfig(*document, registry, scaler_deps, current.get(), diagnostics);
+  if (!next) {
+    metrics.OnConfigReload(false);
+    logger.Error("configuration refused; the one before stays in force until this is mended",
+                 {{"errors", document ? diagnostics.ToString() : document.error().message}});
+    return;
+  }
+  engine.Apply(next);
+  metrics.OnConfigReload(true);
+  logger.Info("configuration reloaded", {{"policies", std::to_string(next->policies.size())}});
+  if (!SameListeners(current->server, next->server)) {
+    logger.Warn(
+        "listeners, TLS files and auth of `server` changed; they take effect after a restart");
+  }
+}
+
+void App::Impl::Stop() {
+  if (std::exchange(stopped, true)) return;
+  draining = true;
+  watcher.reset();
+  if (grpc) grpc->Drain(options.drain);
+  engine.Stop();
+  if (http) http->Stop();
+  if (probes) probes->Stop();
+  timers.Stop();
+  pool.Stop();
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+App::~App() { impl_->Stop(); }
+
+Result<std::unique_ptr<App>> App::Start(const AppOptions& options, Logger& logger) {
+  auto impl = std::make_unique<Impl>(options, logger);
+  std::unique_ptr<App> app(new App(std::move(impl)));
+  if (Status started = app->impl_->Start(); !started) return Fail(started.error());
+  return app;
+}
+
+void App::Reload() { impl_->Reload(); }
+void App::Stop() { impl_->Stop(); }
+int App::grpc_port() const { return impl_->grpc->port(); }
+int App::http_port() const { return impl_->http->port(); }
+int App::probes_port() const { return impl_->probes->port(); }
+
+}  // namespace stoker::adapter

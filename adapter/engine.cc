@@ -38,12 +38,6 @@ bool Waiting(const policy::Decision& decision) {
       });
 }
 
-bool Allows(const std::vector<std::string>& namespaces, std::string_view name_space) {
-  return std::any_of(namespaces.begin(), namespaces.end(), [&](const std::string& allowed) {
-    return allowed == "*" || allowed == name_space;
-  });
-}
-
 Duration LongestHold(const policy::Policy& policy) {
   Duration hold{0};
   for (const policy::PolicySignal& signal : policy.signals) {
@@ -310,33 +304,13 @@ Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Tri
   } else if (const auto retired = retired_.find(trigger.policy); retired != retired_.end()) {
     base = retired->second.evaluation;
   } else {
-    std::vector<std::string_view> names;
-    for (const auto& [name, evaluation] : policies_) {
-      if (Allows(evaluation->policy()->namespaces, ref.name_space)) names.push_back(name);
-    }
-    const std::string_view nearest = NearestWord(trigger.policy, names);
-    return Fail(
-        ErrorCode::kNotFound,
-        "no policy of that name" +
-            (nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?"));
+    return Fail(CheckPolicyUse(trigger, ref.name_space, *config_).error());
   }
-  if (!Allows(base->policy()->namespaces, ref.name_space)) {
-    return Fail(ErrorCode::kPermissionDenied,
-                "policy '" + trigger.policy + "' is not for namespace '" + ref.name_space +
-                    "'; add it to the policy's namespaces");
+  if (Status allowed = CheckPolicyUse(trigger, ref.name_space, *base->policy()); !allowed) {
+    return Fail(allowed.error());
   }
   if (!trigger.min && !trigger.max) return base;
-
-  policy::Policy narrowed = *base->policy();
-  narrowed.replicas.min = std::max(narrowed.replicas.min, trigger.min.value_or(0));
-  narrowed.replicas.max =
-      std::min(narrowed.replicas.max, trigger.max.value_or(narrowed.replicas.max));
-  if (narrowed.replicas.min > narrowed.replicas.max) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "metadata: minReplicas and maxReplicas can only narrow the policy's " +
-                    std::to_string(base->policy()->replicas.min) + " to " +
-                    std::to_string(base->policy()->replicas.max));
-  }
+  policy::Policy narrowed = Narrowed(*base->policy(), trigger);
   CompiledPolicy compiled = base->compiled();
   const std::string key = "narrowed\n" + compiled.policy->name + "\n" + compiled.fingerprint +
                           "\n" + std::to_string(narrowed.replicas.min) + " " +
@@ -383,7 +357,7 @@ Result<Engine::EvaluationPtr> Engine::Bind(const ObjectRef& ref,
   return BindInline(ref, trigger, config, replace_sources);
 }
 
-Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref) {
+Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknown) {
   const std::string key = ObjectKey(ref);
   const Duration::rep now = deps_.clock.WallNow().time_since_epoch().count();
   {
@@ -410,12 +384,18 @@ Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref) {
     }
   }
   Result<EvaluationPtr> bound = Bind(ref, *trigger, *config_, false);
-  if (!bound) return Fail(bound.error());
+  if (!bound && !(keep_unknown && bound.error().code == ErrorCode::kNotFound)) {
+    return Fail(bound.error());
+  }
   auto object = std::make_shared<Object>();
   object->ref = ref;
   object->trigger = std::move(*trigger);
   object->last_asked.store(now);
-  object->evaluation = std::move(*bound);
+  if (bound) {
+    object->evaluation = std::move(*bound);
+  } else {
+    object->error = bound.error();
+  }
   objects_.emplace(key, object);
   if (is_inline) ++inline_objects_[ref.name_space];
   return object;
@@ -530,7 +510,8 @@ Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
 
 Result<std::unique_ptr<Decisions::Subscription>> Engine::Subscribe(
     const ObjectRef& ref, std::function<void(const DecisionPtr&)> changed) {
-  const Result<ObjectPtr> resolved = Resolve(ref);
+  // A stream for a policy that does not exist stays: the next configuration may bring it.
+  const Result<ObjectPtr> resolved = Resolve(ref, true);
   if (!resolved) return Fail(resolved.error());
   Object& object = **resolved;
   auto subscription = std::make_unique<StreamSubscription>(std::move(changed));

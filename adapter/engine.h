@@ -98,7 +98,7 @@ class Engine final : public Decisions {
   Status CheckInline(const ObjectRef& ref,
                      const Trigger& trigger,
                      const CompiledConfig& config) const;
-  Result<ObjectPtr> Resolve(const ObjectRef& ref);
+  Result<ObjectPtr> Resolve(const ObjectRef& ref, bool keep_unknown = false);
   Result<EvaluationPtr> Bind(const ObjectRef& ref,
                              const Trigger& trigger,
                              const CompiledConfig& config,

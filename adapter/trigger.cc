@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "config/params.h"
+#include "core/text.h"
 
 namespace stoker::adapter {
 namespace {
@@ -33,6 +34,38 @@ std::string ShortHash(std::string_view text) {
     hex += kHex[digest[i] & 0xFU];
   }
   return hex;
+}
+
+bool Allows(const std::vector<std::string>& namespaces, std::string_view name_space) {
+  return std::any_of(namespaces.begin(), namespaces.end(), [&](const std::string& allowed) {
+    return allowed == "*" || allowed == name_space;
+  });
+}
+
+/// The signal's type as far as it can stand in a metric's name; whether it is one is the registry's
+/// to say.
+std::string TypeWord(const config::Node& node) {
+  const config::Node* type = node.Find("type");
+  if (type == nullptr) type = node.Find("typeFromEnv");
+  const std::string& word = type->scalar();
+  const bool fits =
+      !word.empty() && word.size() <= 32 &&
+      std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  return fits ? word : "signal";
+}
+
+bool IsPolicyName(std::string_view name) {
+  return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+const config::ParamTable<Trigger>& NarrowingTable() {
+  static const auto kTable =
+      config::ParamTable<Trigger>()
+          .Add("minReplicas", &Trigger::min, {.help = "Raise the policy's min.", .min = 0})
+          .Add("maxReplicas", &Trigger::max, {.help = "Lower the policy's max.", .min = 1});
+  return kTable;
 }
 
 }  // namespace
@@ -66,60 +99,77 @@ Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata) 
   if (has_type) {
     trigger.kind = Trigger::Kind::kSignal;
     trigger.node = config::Node::FromMetadata(own);
-    const config::Node* type = trigger.node.Find("type");
-    if (type == nullptr) type = trigger.node.Find("typeFromEnv");
-    // Only a word goes into the name; whether it is a type is the registry's to say.
-    const bool is_word = !type->scalar().empty() && type->scalar().size() <= 32 &&
-                         std::all_of(type->scalar().begin(), type->scalar().end(), [](char c) {
-                           return c >= 'a' && c <= 'z';
-                         });
-    trigger.metric =
-        "stoker-" + (is_word ? type->scalar() : std::string("signal")) + "-" + ShortHash(canonical);
+    trigger.metric = "stoker-" + TypeWord(trigger.node) + "-" + ShortHash(canonical);
     return trigger;
   }
   if (spec) {
+    if (!own.empty()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "metadata: unknown key '" + own.begin()->first +
+                      "'; policySpec stands alone, write it inside the spec");
+    }
     trigger.kind = Trigger::Kind::kSpec;
     trigger.spec = std::move(*spec);
     trigger.metric = "stoker-spec-" + ShortHash(canonical);
-  } else {
-    trigger.policy = std::move(*policy);
-    const bool is_name = !trigger.policy.empty() && trigger.policy.size() <= 200 &&
-                         std::all_of(trigger.policy.begin(), trigger.policy.end(), [](char c) {
-                           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-                                  c == '_' || c == '.';
-                         });
-    if (!is_name) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "metadata: policy: expected a policy's name (lower-case letters, digits, - _ .)");
-    }
-    trigger.metric = "stoker-" + trigger.policy;
-    struct Bounds {
-      std::optional<int> min;
-      std::optional<int> max;
-    };
-    static const auto kTable =
-        config::ParamTable<Bounds>()
-            .Add("minReplicas", &Bounds::min, {.help = "Raise the policy's min.", .min = 0})
-            .Add("maxReplicas", &Bounds::max, {.help = "Lower the policy's max.", .min = 1});
-    if (const std::optional<std::string> output = take("output")) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "metadata: output: this version has no headroom output; remove the key");
-    }
-    Bounds bounds;
-    config::Diagnostics diagnostics;
-    if (!kTable.Read(config::Node::FromMetadata(own), bounds, diagnostics)) {
-      return Fail(diagnostics.ToError());
-    }
-    trigger.min = bounds.min;
-    trigger.max = bounds.max;
     return trigger;
   }
-  if (!own.empty()) {
+  trigger.policy = std::move(*policy);
+  if (!IsPolicyName(trigger.policy)) {
     return Fail(ErrorCode::kInvalidArgument,
-                "metadata: unknown key '" + own.begin()->first +
-                    "'; policySpec stands alone, write it inside the spec");
+                "metadata: policy: expected a policy's name (lower-case letters, digits, - _ .)");
+  }
+  trigger.metric = "stoker-" + trigger.policy;
+  if (take("output")) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "metadata: output: this version has no headroom output; remove the key");
+  }
+  config::Diagnostics diagnostics;
+  if (!NarrowingTable().Read(config::Node::FromMetadata(own), trigger, diagnostics)) {
+    return Fail(diagnostics.ToError());
   }
   return trigger;
+}
+
+policy::Policy Narrowed(const policy::Policy& policy, const Trigger& trigger) {
+  policy::Policy narrowed = policy;
+  narrowed.replicas.min = std::max(policy.replicas.min, trigger.min.value_or(0));
+  narrowed.replicas.max = std::min(policy.replicas.max, trigger.max.value_or(policy.replicas.max));
+  return narrowed;
+}
+
+Status CheckPolicyUse(const Trigger& trigger,
+                      const std::string& name_space,
+                      const policy::Policy& policy) {
+  if (!Allows(policy.namespaces, name_space)) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "policy '" + policy.name + "' is not for namespace '" + name_space +
+                    "'; add it to the policy's namespaces");
+  }
+  const policy::Replicas narrowed = Narrowed(policy, trigger).replicas;
+  if (narrowed.min > narrowed.max) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "metadata: minReplicas and maxReplicas can only narrow the policy's " +
+                    std::to_string(policy.replicas.min) + " to " +
+                    std::to_string(policy.replicas.max));
+  }
+  return {};
+}
+
+Status CheckPolicyUse(const Trigger& trigger,
+                      const std::string& name_space,
+                      const CompiledConfig& config) {
+  if (const auto found = config.policies.find(trigger.policy); found != config.policies.end()) {
+    return CheckPolicyUse(trigger, name_space, *found->second.policy);
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [name, compiled] : config.policies) {
+    if (Allows(compiled.policy->namespaces, name_space)) names.push_back(name);
+  }
+  const std::string_view nearest = NearestWord(trigger.policy, names);
+  return Fail(ErrorCode::kNotFound,
+              nearest.empty() ? "no policy of that name in the configuration"
+                              : "no policy of that name in the configuration; did you mean '" +
+                                    std::string(nearest) + "'?");
 }
 
 Result<CompiledPolicy> CompileInline(const Trigger& trigger,

@@ -33,6 +33,18 @@ struct Trigger {
 /// never a value.
 Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata);
 
+/// Whether an object in `name_space` may ask for the trigger's policy, and narrow it as it does:
+/// kNotFound (with the nearest name), kPermissionDenied, kInvalidArgument.
+Status CheckPolicyUse(const Trigger& trigger,
+                      const std::string& name_space,
+                      const CompiledConfig& config);
+/// The same for a policy at hand.
+Status CheckPolicyUse(const Trigger& trigger,
+                      const std::string& name_space,
+                      const policy::Policy& policy);
+/// The policy as the trigger narrows it.
+policy::Policy Narrowed(const policy::Policy& policy, const Trigger& trigger);
+
 /// The policy an inline trigger brings, for an object in `name_space`. kInvalidArgument as above.
 Result<CompiledPolicy> CompileInline(const Trigger& trigger,
                                      const std::string& name_space,

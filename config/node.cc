@@ -1,9 +1,9 @@
 #include "config/node.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
-#include <istream>
-#include <streambuf>
+#include <sstream>
 #include <utility>
 
 #include <yaml-cpp/anchor.h>
@@ -27,14 +27,27 @@ bool IsPrintable(std::string_view text) {
   });
 }
 
-/// Lets a stream read a text where it stands.
-class ViewBuffer : public std::streambuf {
- public:
-  explicit ViewBuffer(std::string_view text) {
-    char* begin = const_cast<char*>(text.data());  // streambuf's get area is never written to
-    setg(begin, begin, begin + text.size());
+/// The parser's complaint with the mend, as far as there is an obvious one.
+std::string Explain(const std::string& message) {
+  namespace yaml = YAML::ErrorMsg;
+  constexpr std::array<std::pair<const char*, const char*>, 11> kMends{{
+      {yaml::EOF_IN_SCALAR, "a quote is not closed"},
+      {yaml::DOC_IN_SCALAR, "a quote is not closed"},
+      {yaml::END_OF_MAP_FLOW, "a '{' is not closed"},
+      {yaml::END_OF_SEQ_FLOW, "a '[' is not closed"},
+      {yaml::END_OF_MAP, "wrong indentation, or a key without ': ' behind it"},
+      {yaml::END_OF_SEQ, "wrong indentation, or an entry of a list without '- '"},
+      {yaml::MAP_VALUE, "wrong indentation, or a text with ': ' in it that needs quotes"},
+      {yaml::UNKNOWN_TOKEN, "a text that starts like this needs quotes"},
+      {yaml::UNKNOWN_ANCHOR, "an alias without its anchor; a text that starts with * needs quotes"},
+      {yaml::BLOCK_ENTRY, "a list's '- ' must start a line"},
+      {yaml::TAB_IN_INDENTATION, "a tab in the indentation; use spaces"},
+  }};
+  for (const auto& [theirs, ours] : kMends) {
+    if (message == theirs) return ours;
   }
-};
+  return message;
+}
 
 /// Builds Nodes from the parser's events. Throws YAML::ParserException to stop the parse.
 class Builder final : public YAML::EventHandler {
@@ -359,8 +372,9 @@ Result<std::vector<Node>> ParseYamlStream(std::string_view text,
   if (CheckCharacters(text, start, diagnostics)) {
     Builder builder(start.source, diagnostics, max_nodes);
     try {
-      ViewBuffer buffer(text);
-      std::istream stream(&buffer);
+      // The parser closes a quote that is open at the end of the text, but not at the end of a
+      // document.
+      std::istringstream stream(std::string(text) + (text.ends_with('\n') ? "...\n" : "\n...\n"));
       YAML::Parser parser(stream);
       while (parser.HandleNextDocument(builder)) {
         Node document = builder.TakeDocument();
@@ -370,7 +384,7 @@ Result<std::vector<Node>> ParseYamlStream(std::string_view text,
         documents.push_back(std::move(document));
       }
     } catch (const YAML::Exception& e) {
-      diagnostics.Add(builder.At(e.mark), "", "not usable YAML: " + e.msg);
+      diagnostics.Add(builder.At(e.mark), "", "not usable YAML: " + Explain(e.msg));
     } catch (const std::exception&) {
       diagnostics.Add(start, "", "not usable YAML: the parser gave up");
     }

@@ -60,6 +60,14 @@ TEST(ParseYaml, TellsNullFromEmptyText) {
   EXPECT_TRUE(Parse("# only a comment\n").IsNull());
 }
 
+TEST(ParseYaml, KeepsTheEndOfBlockText) {
+  EXPECT_EQ(Parse("a: |\n  x\n\n").Find("a")->scalar(), "x\n");
+  EXPECT_EQ(Parse("a: |+\n  x\n\n").Find("a")->scalar(), "x\n\n");
+  EXPECT_EQ(Parse("a: |-\n  x\n\n").Find("a")->scalar(), "x");
+  EXPECT_EQ(Parse("a: |\n  x").Find("a")->scalar(), "x\n");
+  EXPECT_EQ(Parse("a: x\n...\n").Find("a")->scalar(), "x");
+}
+
 TEST(ParseYaml, ExpandsAliases) {
   const Node root = Parse("a: &x {k: [1, 2]}\nb: *x\n");
   EXPECT_EQ(root.Find("b")->Find("k")->items()[1].scalar(), "2");
@@ -114,8 +122,17 @@ TEST(ParseYaml, RefusesOddKeys) {
 }
 
 TEST(ParseYaml, RefusesWhatIsNoYaml) {
-  EXPECT_THAT(Mistakes("a: [1, 2\nb: 3\n"), HasSubstr("not usable YAML"));
-  EXPECT_THAT(Mistakes("a: 'x"), HasSubstr("a.yaml:"));
+  for (const char* text : {"a: 'x\nb: 2\n", "a: \"x\n", "a: 'x", "a: \"x\n\n"}) {
+    EXPECT_THAT(Mistakes(text), HasSubstr("not usable YAML: a quote is not closed")) << text;
+  }
+  EXPECT_THAT(Mistakes("a: [1, 2\nb: 3\n"), HasSubstr("not usable YAML: a '[' is not closed"));
+  EXPECT_THAT(Mistakes("a: {b: 1\n"), HasSubstr("a '{' is not closed"));
+  EXPECT_EQ(Mistakes("a: b: c\n"),
+            "a.yaml:1:5: not usable YAML: wrong indentation, or a text with ': ' in it that needs "
+            "quotes");
+  EXPECT_THAT(Mistakes("a:\n  b: 1\n c: 2\n"), HasSubstr("a.yaml:3:2: not usable YAML: wrong ind"));
+  EXPECT_THAT(Mistakes("a: @b\n"), HasSubstr("a.yaml:1:4: not usable YAML: a text that starts"));
+  EXPECT_THAT(Mistakes("a: *b\n"), HasSubstr("a text that starts with * needs quotes"));
   EXPECT_THAT(Mistakes("a:\n\t- b\n"), HasSubstr("a.yaml:2:"));
   EXPECT_EQ(Mistakes(std::string("a: b\nc: \0", 9)),
             "a.yaml:2:4: control characters are not allowed in YAML; save it as UTF-8");

@@ -83,8 +83,8 @@ std::string Summarize(const Policy& policy, const Decision& decision) {
     const SignalDecision& decided = decision.signals[i];
     if (decided.state != State::kHeld || !decided.reading_time) continue;
     // "2026-01-05T09:30:00Z": the time of day says it.
-    add(decided.name + (decided.up ? " is stale" : " is failing") + ", its value is held since " +
-        FormatTime(*decided.reading_time).substr(11, 5) + " UTC");
+    add(decided.name + (decided.error.empty() ? " gives nothing new" : " is failing") +
+        ", its value is held since " + FormatTime(*decided.reading_time).substr(11, 5) + " UTC");
   }
   return text;
 }

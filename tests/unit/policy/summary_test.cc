@@ -81,6 +81,15 @@ TEST(Summarize, SaysWhatIsHeldAndSince) {
             "12 replicas: busy asks for 12; busy is failing, its value is held since 09:30 UTC");
 }
 
+TEST(Summarize, TellsSilenceFromFailure) {
+  EXPECT_EQ(
+      Said(PolicyOf({Signal("busy")}), {Input({Value(0s, 12), Empty(1min)})}, 1min),
+      "12 replicas: busy asks for 12; busy gives nothing new, its value is held since 00:00 UTC");
+  EXPECT_EQ(
+      Said(PolicyOf({Signal("busy")}), {Input({Value(0s, 12)})}, 3min),
+      "12 replicas: busy asks for 12; busy gives nothing new, its value is held since 00:00 UTC");
+}
+
 TEST(Summarize, SaysWhatStandsIn) {
   Policy policy = PolicyOf({Signal("a"), Signal("b"), Signal("c")});
   policy.signals[0].on_fault.then = FaultPolicy::Then::kIgnore;

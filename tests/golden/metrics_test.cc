@@ -7,44 +7,21 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "core/text.h"
+#include "tests/golden/golden_file.h"
 #include "tests/testing/fakes.h"
 #include "tests/unit/adapter/sample_decisions.h"
 
 namespace stoker::adapter {
 namespace {
 
-constexpr char kList[] = "tests/golden/metrics.txt";
-constexpr char kPage[] = "docs/reference/metrics.md";
 constexpr char kPromtool[] = "/usr/bin/promtool";
-constexpr char kBegin[] = "<!-- metrics: written by STOKER_UPDATE_GOLDEN=1 golden_metrics -->\n";
-constexpr char kEnd[] = "<!-- end of metrics -->";
-constexpr char kMend[] =
-    "if the change is meant, run golden_metrics from the source tree with STOKER_UPDATE_GOLDEN=1 "
-    "and "
-    "review the difference";
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::move(text).str();
-}
-
-void WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-bool Updating() { return std::getenv("STOKER_UPDATE_GOLDEN") != nullptr; }
-
 /// Everything there is, each with at least one series.
 std::string RenderAll() {
   const testing::FakeClock clock;
@@ -122,31 +99,18 @@ std::string Table(const std::map<std::string, Family>& families) {
 }
 
 TEST(MetricsGolden, TheListIsTheGoldenOne) {
-  const std::string list = List(Families(RenderAll()));
-  if (Updating()) WriteFile(kList, list);
-  EXPECT_EQ(list, ReadFile(kList)) << kList << ": " << kMend;
+  golden::ExpectFile("tests/golden/metrics.txt", List(Families(RenderAll())));
 }
 
 TEST(MetricsGolden, TheReferencePageShowsTheSameList) {
-  const std::string table = Table(Families(RenderAll()));
-  const std::string page = ReadFile(kPage);
-  const std::size_t begin = page.find(kBegin);
-  const std::size_t end = page.find(kEnd);
-  ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end)
-      << kPage << " has lost its markers";
-  const std::size_t from = begin + sizeof(kBegin) - 1;
-  if (Updating()) {
-    WriteFile(kPage, page.substr(0, from) + table + page.substr(end));
-  } else {
-    EXPECT_EQ(page.substr(from, end - from), table) << kPage << ": " << kMend;
-  }
+  golden::ExpectSection("docs/reference/metrics.md", "metrics", Table(Families(RenderAll())));
 }
 
 TEST(MetricsGolden, PromtoolFindsNothingToSay) {
   ASSERT_TRUE(std::ifstream(kPromtool).good())
       << "install promtool (Debian: apt-get install prometheus)";
   const std::string input = ::testing::TempDir() + "stoker_metrics_golden.prom";
-  WriteFile(input, RenderAll());
+  golden::WriteFile(input, RenderAll());
   const std::string command = std::string(kPromtool) + " check metrics < '" + input + "' 2>&1";
   FILE* pipe = popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);

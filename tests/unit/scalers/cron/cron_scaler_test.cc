@@ -1,5 +1,6 @@
 #include "scalers/cron/cron_scaler.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -7,6 +8,8 @@
 #include <string>
 
 #include "config/node.h"
+#include "config/params.h"
+#include "core/environment.h"
 #include "core/units.h"
 #include "tests/testing/fakes.h"
 
@@ -196,6 +199,28 @@ TEST_F(CronScaler, NeverRepeatsAMetadataValue) {
   }
   EXPECT_FALSE(ParseMetadata({{"timezone", "UTC"}, {"windows", "s3cr3t"}}));
   EXPECT_EQ(errors().find("s3cr3t"), std::string::npos) << errors();
+}
+
+// docs/reference/signals/cron.md: its table is the declared one, and its examples work.
+TEST_F(CronScaler, IsDocumented) {
+  const std::string page = SystemFileSystem().Read("docs/reference/signals/cron.md").value();
+  EXPECT_THAT(page,
+              ::testing::HasSubstr(config::MarkdownTable(registry_.signal_types()[0].params)));
+
+  const std::string fence = "```yaml\n";
+  int examples = 0;
+  for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1)) {
+    const std::size_t begin = at + fence.size();
+    config::Diagnostics none;
+    const auto example =
+        config::ParseYaml(page.substr(begin, page.find("```", begin) - begin), "cron.md", none);
+    ASSERT_TRUE(example) << none.ToString();
+    for (const auto& signal : example->Find("signals")->entries()) {
+      EXPECT_TRUE(Parse(signal.value)) << errors();
+      ++examples;
+    }
+  }
+  EXPECT_EQ(examples, 2);
 }
 
 }  // namespace

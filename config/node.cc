@@ -30,7 +30,7 @@ bool IsPrintable(std::string_view text) {
 /// The parser's complaint with the mend, as far as there is an obvious one.
 std::string Explain(const std::string& message) {
   namespace yaml = YAML::ErrorMsg;
-  constexpr std::array<std::pair<const char*, const char*>, 11> kMends{{
+  const std::array<std::pair<const char*, const char*>, 11> kMends{{
       {yaml::EOF_IN_SCALAR, "a quote is not closed"},
       {yaml::DOC_IN_SCALAR, "a quote is not closed"},
       {yaml::END_OF_MAP_FLOW, "a '{' is not closed"},

@@ -65,7 +65,15 @@ std::optional<CompiledPolicy> CompilePolicy(const std::string& name,
                                             config::Diagnostics& diagnostics) {
   const std::size_t before = diagnostics.items().size();
   std::optional<policy::ParsedPolicy> parsed = policy::ParsePolicy(name, node, diagnostics);
-  if (!parsed) return std::nullopt;
+  if (!parsed) {
+    // Its signals' mistakes are told, too, so that a person mends all at once.
+    if (const config::Node* signals = node.Find("signals")) {
+      for (const config::Node::Entry& signal : signals->entries()) {
+        static_cast<void>(registry.ParseSignal(signal.value, context, diagnostics));
+      }
+    }
+    return std::nullopt;
+  }
   CompiledPolicy compiled;
   for (const policy::NamedNode& signal : parsed->signals) {
     std::optional<scalers::SignalDefinition> definition =

@@ -60,8 +60,8 @@ struct SignalView {
   std::string connection;
 };
 
-/// The one interface between what decides and who answers (gRPC, HTTP, metrics). Thread-safe. Nothing in
-/// it waits for an upstream.
+/// The one interface between what decides and who answers (gRPC, HTTP, metrics). Thread-safe.
+/// Nothing in it waits for an upstream.
 class Decisions {
  public:
   virtual ~Decisions() = default;
@@ -71,23 +71,27 @@ class Decisions {
   virtual Result<std::vector<MetricSpec>> Specs(const ObjectRef& object) = 0;
 
   /// The decision for an object, registering it if it is new. kNotFound (unknown policy),
-  /// kInvalidArgument, kPermissionDenied, kResourceExhausted, or kUnavailable (no reading yet, or the
-  /// decision's own error). Never waits.
+  /// kInvalidArgument, kPermissionDenied, kResourceExhausted, or kUnavailable (no reading yet, or
+  /// the decision's own error). Never waits.
   virtual Result<DecisionPtr> Decide(const ObjectRef& object) = 0;
 
-  /// Like Decide, but when the only trouble is that the first readings are not there yet, calls back once
-  /// they are, or with kUnavailable at `deadline`. Calls back exactly once, maybe before returning.
-  virtual void DecideSoon(const ObjectRef& object, MonoTime deadline,
+  /// Like Decide, but when the only trouble is that the first readings are not there yet, calls
+  /// back once they are, or with kUnavailable at `deadline`. Calls back exactly once, maybe before
+  /// returning.
+  virtual void DecideSoon(const ObjectRef& object,
+                          MonoTime deadline,
                           std::function<void(Result<DecisionPtr>)> done) = 0;
 
-  /// The value for one metric of the object (`s0-` prefixes already stripped; "" is the first one), read
-  /// from a decision of this object. kNotFound for a name that Specs does not have.
-  virtual Result<MetricAnswer> Value(const ObjectRef& object, const std::string& metric,
+  /// The value for one metric of the object (`s0-` prefixes already stripped; "" is the first one),
+  /// read from a decision of this object. kNotFound for a name that Specs does not have.
+  virtual Result<MetricAnswer> Value(const ObjectRef& object,
+                                     const std::string& metric,
                                      const policy::Decision& decision) = 0;
 
-  /// Calls `changed` after each new decision for the object (possibly equal to the last), on an executor
-  /// thread, until the returned handle is destroyed; the destructor waits for a call in progress. Errors
-  /// as Decide, except kUnavailable and kNotFound, which a later decision may heal.
+  /// Calls `changed` after each new decision for the object (possibly equal to the last), on an
+  /// executor thread, until the returned handle is destroyed; the destructor waits for a call in
+  /// progress. Errors as Decide, except kUnavailable and kNotFound, which a later decision may
+  /// heal.
   class Subscription {
    public:
     virtual ~Subscription() = default;

@@ -59,8 +59,8 @@ void Evaluation::OnReading() {
   {
     const std::scoped_lock lock(mutex_);
     if (leases_.empty()) return;  // a source answered while Start was still at it
-    before = latest_;
     now = Decide(clock_.WallNow());
+    before = std::exchange(reported_, now);
     listeners = listeners_;
   }
   on_decision_(*compiled_.policy, before, now);

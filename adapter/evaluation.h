@@ -55,6 +55,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start
   mutable std::mutex mutex_;
   DecisionPtr latest_;
+  DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since
   std::vector<std::weak_ptr<Listener>> listeners_;
 };
 

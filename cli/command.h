@@ -26,8 +26,8 @@ struct Terminal {
   bool err_is_terminal = false;
 };
 
-/// Each command adds itself to the app and, when chosen, sets `run`, which main calls after parsing.
-/// run returns an ExitCode and does not throw.
+/// Each command adds itself to the app and, when chosen, sets `run`, which main calls after
+/// parsing. run returns an ExitCode and does not throw.
 using Run = std::function<int()>;
 void AddServeCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddCheckCommand(CLI::App& app, Terminal& terminal, Run& run);

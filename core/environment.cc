@@ -94,8 +94,9 @@ Result<std::vector<FileInfo>> SystemFileSystem::List(const std::string& path) co
     entries.push_back(std::move(*info));
   }
   if (error) return FailFile(path, error);
-  std::sort(entries.begin(), entries.end(),
-            [](const FileInfo& a, const FileInfo& b) { return a.name < b.name; });
+  std::sort(entries.begin(), entries.end(), [](const FileInfo& a, const FileInfo& b) {
+    return a.name < b.name;
+  });
   return entries;
 }
 

@@ -48,8 +48,8 @@ struct TlsOptions {
 };
 
 /// Sends requests. Thread-safe, keeps connections alive. Never follows a redirect. Fails with
-/// kDeadlineExceeded, kUnavailable (resolve, connect, TLS, protocol) or kResourceExhausted (body too
-/// long); messages name host and port, never the query, a header or a body.
+/// kDeadlineExceeded, kUnavailable (resolve, connect, TLS, protocol) or kResourceExhausted (body
+/// too long); messages name host and port, never the query, a header or a body.
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;

@@ -43,7 +43,8 @@ void AppendJsonString(std::string& out, std::string_view text) {
 
 /// Values with a space, quote or control character are quoted, so that a line stays one line.
 void AppendTextValue(std::string& out, std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_of(" \"\t\r\n\\=") == std::string_view::npos;
+  const bool plain =
+      !value.empty() && value.find_first_of(" \"\t\r\n\\=") == std::string_view::npos;
   if (plain) {
     out += value;
   } else {
@@ -54,8 +55,7 @@ void AppendTextValue(std::string& out, std::string_view value) {
 class StderrLogger final : public Logger {
  public:
   StderrLogger(LogFormat format, LogLevel minimum)
-      : format_(format),
-        sink_("stoker", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+      : format_(format), sink_("stoker", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     sink_.set_level(ToSpdlog(minimum));
     if (format == LogFormat::kJson) {
       // The message is the inner part of the object; see Write.
@@ -67,7 +67,8 @@ class StderrLogger final : public Logger {
     sink_.flush_on(spdlog::level::debug);
   }
 
-  void Write(LogLevel level, std::string_view message,
+  void Write(LogLevel level,
+             std::string_view message,
              std::initializer_list<LogField> fields) override {
     std::string line;
     if (format_ == LogFormat::kJson) {

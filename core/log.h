@@ -23,7 +23,8 @@ struct LogField {
 class Logger {
  public:
   virtual ~Logger() = default;
-  virtual void Write(LogLevel level, std::string_view message,
+  virtual void Write(LogLevel level,
+                     std::string_view message,
                      std::initializer_list<LogField> fields) = 0;
 
   void Debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
@@ -40,7 +41,8 @@ class Logger {
   }
 };
 
-/// Logs to stderr through spdlog: text `TIME LEVEL message key=value ...` or one JSON object a line.
+/// Logs to stderr through spdlog: text `TIME LEVEL message key=value ...` or one JSON object a
+/// line.
 std::unique_ptr<Logger> MakeStderrLogger(LogFormat format, LogLevel minimum);
 
 }  // namespace stoker

@@ -8,8 +8,8 @@
 
 namespace stoker::scalers {
 
-/// The signal and connection types there are. An instance, not static registration: main builds one with
-/// RegisterBuiltinScalers, tests build one that holds a fake. Immutable after set-up.
+/// The signal and connection types there are. An instance, not static registration: main builds one
+/// with RegisterBuiltinScalers, tests build one that holds a fake. Immutable after set-up.
 class Registry {
  public:
   void Add(SignalType type);
@@ -19,11 +19,14 @@ class Registry {
     return connection_types_;
   }
 
-  /// Reads `connections:` (type -> name -> settings). Mistakes become diagnostics; the rest is built.
-  ConnectionSet ParseConnections(const config::Node& connections, const ScalerDeps& deps,
+  /// Reads `connections:` (type -> name -> settings). Mistakes become diagnostics; the rest is
+  /// built.
+  ConnectionSet ParseConnections(const config::Node& connections,
+                                 const ScalerDeps& deps,
                                  config::Diagnostics& diagnostics) const;
 
-  /// Reads one signal: `type`, the common keys, then the type's own. Empty when a diagnostic was added.
+  /// Reads one signal: `type`, the common keys, then the type's own. Empty when a diagnostic was
+  /// added.
   std::optional<SignalDefinition> ParseSignal(const config::Node& node,
                                               const SignalContext& context,
                                               config::Diagnostics& diagnostics) const;

@@ -23,8 +23,8 @@ struct PollContext {
   WallTime slot{};      ///< the aligned slot this poll is for; schedules answer for this moment
   MonoTime deadline{};  ///< the poll must have returned by then
   std::stop_token stop;
-  /// A counting source may stop here: a larger value cannot change any subscriber's target. Absent: count
-  /// exactly.
+  /// A counting source may stop here: a larger value cannot change any subscriber's target. Absent:
+  /// count exactly.
   std::optional<double> enough;
 };
 
@@ -38,8 +38,9 @@ struct Observation {
   std::string detail;                   ///< for `stoker explain`, e.g. "101 requests", "3 series"
 };
 
-/// Something that can be polled: one query, one prefix, one schedule. Poll is never called twice at a
-/// time for one source, but from changing threads; it must keep its deadline. Owned by the poller.
+/// Something that can be polled: one query, one prefix, one schedule. Poll is never called twice at
+/// a time for one source, but from changing threads; it must keep its deadline. Owned by the
+/// poller.
 class Source {
  public:
   virtual ~Source() = default;
@@ -53,7 +54,8 @@ struct ConnectionSettings {
   std::vector<std::string> namespaces;  ///< who may use it inline and by policy; empty: everybody
 };
 
-/// A named, credentialed upstream, shared by all signals on it. Thread-safe, immutable from outside.
+/// A named, credentialed upstream, shared by all signals on it. Thread-safe, immutable from
+/// outside.
 class Connection {
  public:
   Connection(std::string type, std::string name, ConnectionSettings settings)
@@ -67,8 +69,8 @@ class Connection {
   [[nodiscard]] const ConnectionSettings& settings() const { return settings_; }
   /// Whether `name_space` may use this connection ("" is Stoker itself: always).
   [[nodiscard]] bool AllowsNamespace(std::string_view name_space) const;
-  /// Whether metadata that names an address (`serverAddress`, `awsRegion`) means this connection. The
-  /// address itself is never used.
+  /// Whether metadata that names an address (`serverAddress`, `awsRegion`) means this connection.
+  /// The address itself is never used.
   [[nodiscard]] virtual bool MatchesAddress(std::string_view address) const = 0;
 
  private:
@@ -110,8 +112,8 @@ struct ScalerDeps {
 struct SignalDefinition {
   std::string type;
   std::string connection;  ///< "" when the type has none
-  /// Equal keys are one source, polled once for all: type, connection, tenant and query; not thresholds.
-  /// Never shown to people (it may hold metadata values).
+  /// Equal keys are one source, polled once for all: type, connection, tenant and query; not
+  /// thresholds. Never shown to people (it may hold metadata values).
   std::string source_key;
   SignalTiming timing;
   DemandRule demand;
@@ -131,19 +133,23 @@ struct SignalContext {
   const ScalerDeps& deps;
 };
 
-/// One signal type: data, so that parsing, docs, JSON schema and "did you mean" come from one place.
+/// One signal type: data, so that parsing, docs, JSON schema and "did you mean" come from one
+/// place.
 struct SignalType {
   std::string name;     ///< the `type:` people write
   std::string summary;  ///< one line for the docs
   std::string status;   ///< "stable" or "alpha"
   bool allowed_inline = true;
-  std::string connection_type;             ///< "" when none
-  std::vector<config::ParamInfo> params;   ///< its own keys; the common ones are added by the registry
-  /// Reads the type's own keys from `node` (the registry has taken `type` and the common keys out) and
-  /// fills `definition`, `timing` with its connection's; what the common keys say is put on top.
-  /// Adds diagnostics; never throws.
-  std::function<void(const config::Node& node, const SignalContext& context,
-                     SignalDefinition& definition, config::Diagnostics& diagnostics)>
+  std::string connection_type;  ///< "" when none
+  std::vector<config::ParamInfo>
+      params;  ///< its own keys; the common ones are added by the registry
+  /// Reads the type's own keys from `node` (the registry has taken `type` and the common keys out)
+  /// and fills `definition`, `timing` with its connection's; what the common keys say is put on
+  /// top. Adds diagnostics; never throws.
+  std::function<void(const config::Node& node,
+                     const SignalContext& context,
+                     SignalDefinition& definition,
+                     config::Diagnostics& diagnostics)>
       parse;
 };
 
@@ -153,7 +159,8 @@ struct ConnectionType {
   std::string summary;
   std::vector<config::ParamInfo> params;
   /// Returns nullptr when it added a diagnostic.
-  std::function<std::shared_ptr<Connection>(const std::string& name, const config::Node& node,
+  std::function<std::shared_ptr<Connection>(const std::string& name,
+                                            const config::Node& node,
                                             const ScalerDeps& deps,
                                             config::Diagnostics& diagnostics)>
       create;

@@ -189,16 +189,6 @@ def go_test(command, folder):
     return count
 
 
-def demo():
-    build("dev", "stoker")
-    begin = time.monotonic()
-    code = run(["scripts/run", "--demo"], env={**os.environ, "STOKER_BIN": stoker()})
-    took = time.monotonic() - begin
-    if took > 60:
-        print(f"the demo took {took:.0f} s; it promises less than a minute", file=sys.stderr)
-    return Count(passed=1) if code == 0 and took <= 60 else Count(failed=1)
-
-
 def sanitizer(preset, environment):
     targets = [name for name in sanitized_targets() if name]
     build(preset, *targets)
@@ -268,7 +258,7 @@ def tidy():
 
 
 def docs():
-    """Every command in README and docs that is marked to be run, is run."""
+    """Every command that the documents show is run, scripts/run --demo with them."""
     build("dev", "stoker")
     return count_script(["scripts/check-docs"])
 
@@ -310,7 +300,6 @@ SUITES = {
     "fuzz": Suite(fuzz),
     "integration": Suite(integration),
     "interop": Suite(interop),
-    "demo": Suite(demo),
     "docs": Suite(docs),
     "asan": Suite(asan, only_all=True),
     "tsan": Suite(tsan, only_all=True),

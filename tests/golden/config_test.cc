@@ -71,6 +71,13 @@ std::string Terminated(std::string text) {
   return text;
 }
 
+/// The file's name as gtest takes it.
+std::string CaseName(const ::testing::TestParamInfo<std::string>& test) {
+  std::string name = std::filesystem::path(test.param).stem().stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
 class BadConfig : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(BadConfig, HasItsExactMessage) {
@@ -87,13 +94,7 @@ TEST_P(BadConfig, HasItsExactMessage) {
   Hold(GetParam(), Terminated(diagnostics.ToString()));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Golden, BadConfig, ::testing::ValuesIn(BadFiles("config")), [](const auto& info) {
-      std::string name = std::filesystem::path(info.param).stem().stem().string();
-      std::replace_if(
-          name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Golden, BadConfig, ::testing::ValuesIn(BadFiles("config")), CaseName);
 
 /// `metadata` of a trigger in namespace team-a, against a configuration that allows inline objects.
 class BadMetadata : public ::testing::TestWithParam<std::string> {};
@@ -149,13 +150,7 @@ policies:
   Hold(GetParam(), Terminated(got));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Golden, BadMetadata, ::testing::ValuesIn(BadFiles("metadata")), [](const auto& info) {
-      std::string name = std::filesystem::path(info.param).stem().stem().string();
-      std::replace_if(
-          name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Golden, BadMetadata, ::testing::ValuesIn(BadFiles("metadata")), CaseName);
 
 }  // namespace
 }  // namespace stoker::adapter

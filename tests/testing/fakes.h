@@ -37,7 +37,8 @@ class FakeClock final : public Clock {
   class FakeExecutor* executor_ = nullptr;
 };
 
-/// Runs work on the thread that calls RunReady or FakeClock::Advance, in order of time and then of posting.
+/// Runs work on the thread that calls RunReady or FakeClock::Advance, in order of time and then of
+/// posting.
 class FakeExecutor final : public Executor {
  public:
   explicit FakeExecutor(FakeClock& clock);
@@ -143,7 +144,8 @@ class FakeObserver final : public UpstreamObserver {
 /// Keeps lines as `LEVEL message key=value ...`.
 class FakeLogger final : public Logger {
  public:
-  void Write(LogLevel level, std::string_view message,
+  void Write(LogLevel level,
+             std::string_view message,
              std::initializer_list<LogField> fields) override;
   [[nodiscard]] std::vector<std::string> lines() const;
   [[nodiscard]] std::string text() const;
@@ -165,8 +167,8 @@ struct FakeWorld {
   FakeRandom random;
   FakeLogger logger;
   FakeObserver observer;
-  std::shared_ptr<FakeTransport> transport = std::make_shared<FakeTransport>(
-      [](const HttpRequest&) -> Result<HttpResponse> {
+  std::shared_ptr<FakeTransport> transport =
+      std::make_shared<FakeTransport>([](const HttpRequest&) -> Result<HttpResponse> {
         return Fail(ErrorCode::kUnavailable, "no handler set");
       });
   FakeTransportFactory transports{transport};

@@ -332,6 +332,17 @@ TEST_F(EngineTest, FaultHoldsThenFailsThenRecovers) {
   EXPECT_THAT(world_.logger.text(), HasSubstr("info target is back policy=etl target_replicas=2"));
 }
 
+TEST_F(EngineTest, LossOfTheTargetIsLoggedEvenWhenAQuestionSawItFirst) {
+  upstream_.Set("a", 60);
+  Apply(kPolicies);
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  upstream_.SetFault("a", "connection refused");
+  world_.clock.Advance(minutes(10));
+  while (engine_.Decide(ref)) world_.clock.Advance(seconds(1));
+  world_.clock.Advance(seconds(30));
+  EXPECT_THAT(world_.logger.text(), HasSubstr("error no target"));
+}
+
 TEST_F(EngineTest, ReloadLeavesUnchangedPoliciesAlone) {
   upstream_.Set("a", 60);
   Apply(kPolicies);

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <clocale>
+#include <locale>
 #include <random>
 #include <string>
 #include <thread>
@@ -92,6 +92,16 @@ TEST(Expression, KnowsWhatNamesAreTaken) {
   }
   EXPECT_FALSE(Expression::IsReserved("backlog"));
   EXPECT_FALSE(Expression::IsReserved("e"));
+}
+
+TEST(Expression, ReadsDecimalsWhateverTheLocale) {
+  struct Comma : std::numpunct<char> {
+    [[nodiscard]] char do_decimal_point() const override { return ','; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Comma));
+  EXPECT_EQ(Evaluated("a * 0.5"), 1.5);
+  EXPECT_EQ(Evaluated("max(0,5)"), 5);
+  std::locale::global(before);
 }
 
 TEST(Expression, EvaluatesOnManyThreads) {

@@ -1,0 +1,290 @@
+// The prometheus scaler against a real Prometheus (Debian's package of that name), which the test
+// starts, freezes, kills and starts again.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cmath>
+#include <future>
+
+#include "core/log.h"
+#include "core/units.h"
+#include "scalers/prometheus/prometheus_scaler.h"
+#include "tests/testing/fakes.h"
+#include "tests/testing/process.h"
+#include "tests/testing/tls_files.h"
+#include "upstream/http/beast_transport.h"
+
+namespace stoker::scalers {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr char kPrometheus[] = "/usr/bin/prometheus";
+constexpr char kPromtool[] = "/usr/bin/promtool";
+
+/// A Prometheus with its data in a folder, on the same port whenever it is started.
+class RealPrometheus {
+ public:
+  explicit RealPrometheus(std::string web_config = "") : web_config_(std::move(web_config)) {
+    // Ten minutes of a backlog: 0 at first, one more each minute.
+    const std::int64_t start =
+        std::chrono::duration_cast<seconds>(BacklogStart().time_since_epoch()).count();
+    std::string samples = "# TYPE backlog gauge\n";
+    for (int minute = 0; minute < 10; ++minute) {
+      samples += "backlog{queue=\"a\"} " + std::to_string(minute) + " " +
+                 std::to_string(start + minute * 60) + "\n";
+    }
+    const std::string file = folder_.Write("backlog.om", samples + "# EOF\n");
+    const auto promtool = testing::Process::Start(
+        {kPromtool, "tsdb", "create-blocks-from", "openmetrics", file, folder_.path() + "/data"},
+        log());
+    if (!promtool) throw std::runtime_error(promtool.error().message);
+    if ((*promtool)->Wait(seconds(60)) != 0) {
+      throw std::runtime_error("promtool: " + (*promtool)->Output());
+    }
+    folder_.Write("prometheus.yml", "scrape_configs: []\n");
+    Start();
+  }
+
+  static WallTime BacklogStart() { return testing::At("2026-01-05T00:00:00Z"); }
+
+  void Start() {
+    std::vector<std::string> arguments = {kPrometheus,
+                                          "--config.file=" + folder_.path() + "/prometheus.yml",
+                                          "--storage.tsdb.path=" + folder_.path() + "/data",
+                                          "--storage.tsdb.retention.time=50y",
+                                          "--web.listen-address=127.0.0.1:" + std::to_string(port_),
+                                          "--log.level=warn"};
+    if (!web_config_.empty()) {
+      arguments.push_back("--web.config.file=" + folder_.Write("web.yml", web_config_));
+    }
+    auto process = testing::Process::Start(std::move(arguments), log());
+    if (!process) throw std::runtime_error(process.error().message);
+    process_ = std::move(*process);
+    if (!testing::WaitForPort(port_, seconds(60))) {
+      throw std::runtime_error("Prometheus does not start: " + process_->Output());
+    }
+  }
+  void Kill() {
+    process_->Signal(SIGKILL);
+    process_->Wait(seconds(30));
+  }
+  void Freeze() { process_->Signal(SIGSTOP); }
+  void Thaw() { process_->Signal(SIGCONT); }
+
+  [[nodiscard]] std::string Address(const std::string& scheme = "http") const {
+    return scheme + "://127.0.0.1:" + std::to_string(port_);
+  }
+
+ private:
+  [[nodiscard]] std::string log() const { return folder_.path() + "/log"; }
+
+  testing::TempFolder folder_;
+  const std::string web_config_;
+  const int port_ = testing::FreePort();
+  std::unique_ptr<testing::Process> process_;
+};
+
+/// The scaler as the service wires it, on the machine's clock and network.
+struct Scaler {
+  SystemClock clock;
+  SystemRandom random;
+  SystemEnvironment environment;
+  SystemFileSystem files;
+  http::BeastTransportFactory transports{clock, files};
+  testing::FakeObserver observer;
+  testing::FakeLogger logger;
+  ScalerDeps deps{clock, random, environment, files, transports, observer, logger};
+  Registry registry;
+  ConnectionSet connections;
+
+  explicit Scaler(const std::string& connection) {
+    RegisterPrometheus(registry);
+    config::Diagnostics diagnostics;
+    const auto node =
+        config::ParseYaml("prometheus: {main: {interval: 1s, timeout: 1s, " + connection + "}}",
+                          "c.yaml",
+                          diagnostics);
+    if (node) connections = registry.ParseConnections(*node, deps, diagnostics);
+    if (!diagnostics.empty()) throw std::runtime_error(diagnostics.ToString());
+  }
+
+  Result<Observation> Poll(const std::string& promql,
+                           Duration limit = seconds(20),
+                           const std::string& more = "",
+                           WallTime slot = RealPrometheus::BacklogStart()) {
+    config::Diagnostics diagnostics;
+    const auto node =
+        config::ParseYaml("{type: prometheus, threshold: 1, query: '" + promql + "'" + more + "}",
+                          "p.yaml",
+                          diagnostics);
+    const auto signal =
+        node ? registry.ParseSignal(*node, {connections, "", false, deps}, diagnostics)
+             : std::nullopt;
+    if (!signal) return Fail(ErrorCode::kInternal, diagnostics.ToString());
+    return signal->make_source()->Poll({.slot = slot, .deadline = clock.MonotonicNow() + limit});
+  }
+  /// Polls until an answer comes, as Prometheus takes a moment after it began to listen.
+  bool Ready(Duration limit = seconds(60)) {
+    return testing::WaitFor([this] { return Poll("vector(1)").has_value(); }, limit);
+  }
+};
+
+struct Prometheus : ::testing::Test {
+  static void SetUpTestSuite() { server = new RealPrometheus; }
+  static void TearDownTestSuite() {
+    delete server;
+    server = nullptr;
+  }
+  void SetUp() override { ASSERT_TRUE(scaler.Ready()); }
+
+  static inline RealPrometheus* server = nullptr;
+  Scaler scaler{"url: '" + server->Address() + "'"};
+};
+
+constexpr char kTwoSeries[] =
+    R"(label_replace(vector(1),"a","b","","") or label_replace(vector(3),"a","c","",""))";
+
+TEST_F(Prometheus, GivesScalarsAndVectors) {
+  EXPECT_EQ(scaler.Poll("42.5")->value, 42.5);
+  EXPECT_EQ(scaler.Poll("vector(7)")->value, 7);
+  EXPECT_EQ(scaler.Poll("sum(backlog)")->value, 0);
+}
+
+TEST_F(Prometheus, AnswersForTheSlotToTheMillisecond) {
+  EXPECT_EQ(scaler.Poll("time()", seconds(20), "", testing::At("2026-03-08T06:59:59.125Z"))->value,
+            1772953199.125);
+  for (int minute = 0; minute < 10; ++minute) {
+    const WallTime slot = RealPrometheus::BacklogStart() + std::chrono::minutes(minute);
+    EXPECT_EQ(scaler.Poll("backlog", seconds(20), "", slot)->value, minute);
+    EXPECT_EQ(scaler.Poll("backlog", seconds(20), "", slot - milliseconds(1)).value().value,
+              std::max(minute - 1, 0));
+  }
+}
+
+TEST_F(Prometheus, NothingAndNanAreEmpty) {
+  EXPECT_TRUE(scaler.Poll("no_such_metric")->empty);
+  EXPECT_TRUE(scaler.Poll("0/0")->empty);
+  EXPECT_TRUE(scaler.Poll("vector(1)/0")->empty);
+  EXPECT_TRUE(scaler.Poll("-vector(1)/0")->empty);
+  EXPECT_TRUE(
+      scaler
+          .Poll("backlog", seconds(20), "", RealPrometheus::BacklogStart() - std::chrono::hours(1))
+          ->empty);
+}
+
+TEST_F(Prometheus, SeveralSeriesFollowThePolicy) {
+  EXPECT_THAT(scaler.Poll(kTwoSeries).error().message, HasSubstr("gives 2 series"));
+  EXPECT_EQ(scaler.Poll(kTwoSeries, seconds(20), ", onSeveral: sum")->value, 4);
+}
+
+TEST_F(Prometheus, RefusedQueriesSayWhyWithoutQuotingThem) {
+  struct Case {
+    std::string promql;
+    std::string text;
+  };
+  for (const Case& test :
+       {Case{"sum(s3cret", "bad_data at line 1, column 11"},
+        Case{"sum(s3cret) by s3cret", "bad_data"},
+        Case{"backlog[5m]", "a matrix"},
+        Case{R"("s3cret")", "a string"},
+        Case{"vector(1) + on() (" + std::string(kTwoSeries) + ")", "execution"}}) {
+    const auto observation = scaler.Poll(test.promql);
+    ASSERT_FALSE(observation) << test.promql;
+    EXPECT_EQ(observation.error().code, ErrorCode::kInvalidArgument) << test.promql;
+    EXPECT_THAT(observation.error().message, HasSubstr(test.text));
+    EXPECT_THAT(observation.error().message, ::testing::Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST_F(Prometheus, TakesLongQueries) {
+  std::string promql = "1";
+  for (int i = 0; i < 2000; ++i) promql += " + 1";
+  const auto observation = scaler.Poll(promql);
+  ASSERT_TRUE(observation) << observation.error().message;
+  EXPECT_EQ(observation->value, 2001);
+}
+
+TEST_F(Prometheus, AWrongPathIsCalledSo) {
+  Scaler wrong("url: '" + server->Address() + "/prometheus'");
+  const auto observation = wrong.Poll("1");
+  ASSERT_FALSE(observation);
+  EXPECT_EQ(observation.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(Prometheus, AFrozenServerCostsNoMoreThanTheDeadline) {
+  server->Freeze();
+  const MonoTime before = scaler.clock.MonotonicNow();
+  const auto observation = scaler.Poll("1", milliseconds(300));
+  const Duration took = scaler.clock.MonotonicNow() - before;
+  server->Thaw();
+  ASSERT_FALSE(observation);
+  EXPECT_EQ(observation.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(took, seconds(10));
+  EXPECT_EQ(scaler.Poll("5")->value, 5);
+}
+
+TEST_F(Prometheus, KilledMidFlightItFailsAndRecoversWithinOneInterval) {
+  server->Freeze();  // so that the query is in flight when the process dies
+  auto in_flight = std::async(std::launch::async, [&] { return scaler.Poll("1"); });
+  EXPECT_EQ(in_flight.wait_for(milliseconds(200)), std::future_status::timeout);
+  server->Kill();
+  const auto broken = in_flight.get();
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, ErrorCode::kUnavailable);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(scaler.Poll("1"));
+  EXPECT_THAT(scaler.Poll("1").error().message, HasSubstr("circuit open"));
+
+  server->Start();
+  Scaler watcher("url: '" + server->Address() + "'");
+  ASSERT_TRUE(watcher.Ready());
+  const Duration interval = seconds(1);
+  EXPECT_TRUE(testing::WaitFor([&] { return scaler.Poll("6").has_value(); }, interval))
+      << scaler.Poll("6").error().message;
+  EXPECT_THAT(scaler.logger.text(), HasSubstr("info Prometheus answers again connection=main"));
+}
+
+TEST(SecuredPrometheus, TakesAPasswordOverMutualTls) {
+  const testing::TempFolder folder;
+  const auto authority = testing::MakeAuthority(folder, "authority");
+  const auto certificate = testing::MakeCertificate(folder, "server", authority, "IP:127.0.0.1");
+  const auto client = testing::MakeCertificate(folder, "client", authority, "DNS:stoker");
+  // The bcrypt hash of "opensesame".
+  RealPrometheus server(
+      "basic_auth_users: {aladdin: "
+      "'$2b$04$YPnR2jGzU/PSEHOwiJZI2.ELzCU74N0MQ3ClDDte6ADvIYX2/XLRm'}\n"
+      "tls_server_config: {cert_file: " +
+      certificate.cert + ", key_file: " + certificate.key + ", client_ca_file: " + authority.cert +
+      ", client_auth_type: RequireAndVerifyClientCert}\n");
+  const std::string user = folder.Write("user", "aladdin\n");
+  const std::string good = folder.Write("good", "opensesame\n");
+  const std::string bad = folder.Write("bad", "hunter2\n");
+  const auto settings = [&](const std::string& password, const std::string& tls) {
+    return "url: '" + server.Address("https") + "', auth: {basic: {usernameFile: " + user +
+           ", passwordFile: " + password + "}}, tls: {" + tls + "}";
+  };
+  const std::string ca = "ca: " + authority.cert;
+  const std::string full = ca + ", cert: " + client.cert + ", key: " + client.key;
+
+  Scaler scaler(settings(good, full));
+  ASSERT_TRUE(scaler.Ready()) << scaler.Poll("1").error().message;
+  EXPECT_EQ(scaler.Poll("8")->value, 8);
+
+  const auto refused = Scaler(settings(bad, full)).Poll("1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnauthenticated);
+  const auto unsigned_client = Scaler(settings(good, ca)).Poll("1");
+  ASSERT_FALSE(unsigned_client);
+  EXPECT_EQ(unsigned_client.error().code, ErrorCode::kUnavailable);
+  const auto untrusted =
+      Scaler(settings(good, "cert: " + client.cert + ", key: " + client.key)).Poll("1");
+  ASSERT_FALSE(untrusted);
+  EXPECT_THAT(untrusted.error().message, HasSubstr("set tls.ca"));
+}
+
+}  // namespace
+}  // namespace stoker::scalers

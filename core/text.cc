@@ -71,7 +71,12 @@ std::string_view NearestWord(std::string_view word, std::span<const std::string_
       best_distance = distance;
     }
   }
-  return best;
+  if (!best.empty() || word.size() < 4) return best;
+  const auto longer =
+      std::find_if(candidates.begin(), candidates.end(), [word](std::string_view candidate) {
+        return EqualsIgnoreCase(candidate.substr(0, word.size()), word);
+      });
+  return longer == candidates.end() ? std::string_view() : *longer;
 }
 
 std::string FormatNumber(double value) {

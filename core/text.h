@@ -14,8 +14,9 @@ namespace stoker {
 /// Split at every `separator`; empty parts are kept ("a,,b" gives three parts, "" gives one).
 [[nodiscard]] std::vector<std::string_view> Split(std::string_view text, char separator);
 
-/// The candidate nearest to `word` by edit distance, for "did you mean"; empty when none is near
-/// (distance over a third of the word's length, and over 2).
+/// The candidate nearest to `word` by edit distance, for "did you mean"; when none is near
+/// (distance over a third of the word's length, and over 2) the first that starts with the word;
+/// else empty.
 [[nodiscard]] std::string_view NearestWord(std::string_view word,
                                            std::span<const std::string_view> candidates);
 

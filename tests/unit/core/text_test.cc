@@ -34,6 +34,8 @@ TEST(NearestWord, FindsTyposAndNothingElse) {
   EXPECT_EQ(NearestWord("targetsize", kKeys), "targetSize");
   EXPECT_EQ(NearestWord("bukcet", kKeys), "bucket");
   EXPECT_EQ(NearestWord("x", kKeys), "");
+  EXPECT_EQ(NearestWord("target", kKeys), "targetSize");
+  EXPECT_EQ(NearestWord("tar", kKeys), "");
   EXPECT_EQ(NearestWord("schedule", kKeys), "");
   EXPECT_EQ(NearestWord("query", {}), "");
   constexpr std::array<std::string_view, 1> kShort{"s3"};

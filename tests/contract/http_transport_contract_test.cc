@@ -577,11 +577,12 @@ TEST(BeastTransport, TriesEveryAddressOfAName) {
 }
 
 TEST(BeastTransport, AnUnknownNameIsUnavailable) {
-  // RFC 6761 reserves .invalid; without a name server the lookup fails as well.
-  const auto response = MakeBeast()->Send(Get("http://nowhere.invalid/"));
+  // A label longer than DNS allows is refused on this machine, without asking a name server.
+  const std::string name(70, 'x');
+  const auto response = MakeBeast()->Send(Get("http://" + name + "/"));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(response.error().message, HasSubstr("nowhere.invalid:80: while looking up the name"));
+  EXPECT_THAT(response.error().message, HasSubstr(name + ":80: while looking up the name"));
 }
 
 // ---- the real one: TLS

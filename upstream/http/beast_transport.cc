@@ -47,8 +47,10 @@ struct Limits {
   MonoTime deadline;
   std::stop_token stop;
 
+  /// From 0 to a day, so that no arithmetic on it overflows.
   [[nodiscard]] Duration Left() const {
-    return std::max(deadline - clock.MonotonicNow(), Duration::zero());
+    constexpr Duration kDay = std::chrono::hours(24);
+    return std::clamp(deadline - clock.MonotonicNow(), Duration::zero(), kDay);
   }
 };
 

@@ -1,5 +1,6 @@
 #include "upstream/http/circuit_breaker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/units.h"
@@ -40,8 +41,9 @@ Result<CircuitBreaker::Permit> CircuitBreaker::Acquire(MonoTime deadline,
     }
     const std::uint64_t epoch = epoch_;
     ++waiting_;
-    const bool ended =
-        changed_.wait_for(lock, stop, deadline - now, [&] { return epoch_ != epoch; });
+    constexpr Duration kDay = std::chrono::hours(24);
+    const bool ended = changed_.wait_for(
+        lock, stop, std::min(deadline - now, kDay), [&] { return epoch_ != epoch; });
     --waiting_;
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped");
     if (!ended) return OpenError();

@@ -86,10 +86,8 @@ class Cursor {
       const Duration age = time - good()->time;
       if (age <= serves_) {
         const bool fresh = age <= signal_->timing.max_age && good_ + 1 == next_;
-        return Use(*good(),
-                   !fresh             ? State::kHeld
-                   : IsEmpty(*good()) ? State::kZero
-                                      : State::kFresh);
+        if (!fresh) return Use(*good(), State::kHeld);
+        return Use(*good(), IsEmpty(*good()) ? State::kZero : State::kFresh);
       }
     }
     Contribution contribution;

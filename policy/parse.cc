@@ -246,6 +246,7 @@ void SetCombine(const std::string& text,
     }
   }
   std::vector<std::string> names;
+  names.reserve(out.signals.size());
   for (const NamedNode& signal : out.signals) names.push_back(signal.name);
   auto expression = Expression::Compile(text, names);
   if (!expression) {

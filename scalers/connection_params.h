@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/params.h"
+#include "core/units.h"
 #include "scalers/scaler.h"
 
 namespace stoker::scalers {
@@ -17,10 +18,12 @@ namespace stoker::scalers {
 ///   table.Add("url", &Settings::url, {...});
 ///   AddConnectionSettings(table, &Settings::common);
 ///
-/// The defaults are the field's values before the table is read. The registry checks the timing of
-/// the connection that comes out.
+/// The defaults are the field's values before the table is read; `defaults` names them to the docs.
+/// The registry checks the timing of the connection that comes out.
 template <class T>
-void AddConnectionSettings(config::ParamTable<T>& table, ConnectionSettings T::*settings) {
+void AddConnectionSettings(config::ParamTable<T>& table,
+                           ConnectionSettings T::*settings,
+                           const SignalTiming& defaults = {}) {
   using config::Param;
   using config::ParamType;
   const auto add = [&](std::string key, ParamType type, Param param, auto field) {
@@ -35,18 +38,23 @@ void AddConnectionSettings(config::ParamTable<T>& table, ConnectionSettings T::*
   };
   add("interval",
       ParamType::kDuration,
-      {.help = "Time between polls, unless a signal has its own.", .fallback = "15s", .min = 1},
+      {.help = "Time between polls, unless a signal has its own.",
+       .fallback = FormatDuration(defaults.interval),
+       .min = 1},
       [](ConnectionSettings& out) -> Duration& { return out.timing.interval; });
   add("timeout",
       ParamType::kDuration,
       {.help = "How long one poll may take, retries included; at most the interval.",
-       .fallback = "3s",
+       .fallback = FormatDuration(defaults.timeout),
        .min = 0,
        .above_min = true},
       [](ConnectionSettings& out) -> Duration& { return out.timing.timeout; });
   add("maxAge",
       ParamType::kDuration,
-      {.help = "An older reading is stale.", .fallback = "2m", .min = 0, .above_min = true},
+      {.help = "An older reading is stale.",
+       .fallback = FormatDuration(defaults.max_age),
+       .min = 0,
+       .above_min = true},
       [](ConnectionSettings& out) -> Duration& { return out.timing.max_age; });
   add("maxConcurrent",
       ParamType::kInteger,

@@ -173,7 +173,7 @@ TEST_F(AppTest, PrometheusKilledHoldsThenFailsThenRecovers) {
   EXPECT_TRUE(failed) << "the hold never ended";
   EXPECT_GE(clock.MonotonicNow() - killed, seconds(6)) << "the hold ended too soon";
   EXPECT_GT(held, 3);
-  EXPECT_THAT(server_->Output(), HasSubstr("no target"));
+  EXPECT_TRUE(WaitFor([&] { return Logged("no target"); }, seconds(5))) << server_->Output();
 
   prometheus = StartPrometheus(port);
   EXPECT_TRUE(WaitForValue("etl", 3, milliseconds(2500)))

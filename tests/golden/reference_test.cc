@@ -1,0 +1,80 @@
+// docs/reference/config.md is generated from the same tables that parse the configuration, and the
+// help texts of the commands are files, so that a change of either shows in review.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "adapter/server_config.h"
+#include "policy/policy.h"
+#include "scalers/registry.h"
+#include "tests/golden/golden_file.h"
+#include "tests/testing/process.h"
+
+namespace stoker {
+namespace {
+
+std::string ConfigReference() {
+  scalers::Registry registry;
+  scalers::RegisterBuiltinScalers(registry);
+  std::string page = R"(# Configuration
+
+Generated from the tables that read it; `stoker check` names the file, line and key of every mistake.
+
+A file starts with `apiVersion: stoker/v1`. Several files, or a folder of `*.yaml`, are merged: each policy and each key is given once. Any
+scalar can be overridden by an environment variable: `STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000` sets `server.grpc.listen`. Sizes are
+binary (`1GiB` = `1GB` = `1g`), durations need their unit (`15s`, `5m`, `1h30m`).
+
+Files are looked at every 2 seconds and on SIGHUP. A configuration with a mistake is refused whole and the one before stays in force.
+Listeners, TLS files and `http.auth` take effect at the next start; everything else at once.
+
+## server
+
+)";
+  page += config::MarkdownTable(adapter::ServerParams());
+  page +=
+      "\n## connections\n\n`connections.TYPE.NAME`. A connection is an upstream with its "
+      "credentials; signals name it.\n";
+  for (const scalers::ConnectionType& type : registry.connection_types()) {
+    page +=
+        "\n### " + type.name + "\n\n" + type.summary + "\n\n" + config::MarkdownTable(type.params);
+  }
+  page +=
+      "\n## policies\n\n`policies.NAME`. [How a number comes about](../explanation/decision.md) "
+      "says what they do.\n\n";
+  page += config::MarkdownTable(policy::PolicyParams());
+  page += "\n## signals\n\n`policies.NAME.signals.NAME`. Every signal takes `type` and\n\n";
+  page += config::MarkdownTable(scalers::CommonSignalParams());
+  for (const scalers::SignalType& type : registry.signal_types()) {
+    page += "\n### " + type.name + "\n\n" + type.summary + "\n\n";
+    if (!type.allowed_inline) page += "Never allowed in trigger metadata.\n\n";
+    page += config::MarkdownTable(type.params);
+  }
+  return page;
+}
+
+TEST(Reference, ConfigurationPageIsWhatTheTablesSay) {
+  golden::ExpectFile("docs/reference/config.md", ConfigReference());
+}
+
+class Help : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Help, IsTheFileInTheTree) {
+  const char* binary = std::getenv("STOKER_BIN");
+  ASSERT_NE(binary, nullptr) << "STOKER_BIN must name the stoker binary; scripts/test sets it";
+  std::vector<std::string> arguments{binary};
+  if (GetParam() != "stoker") arguments.push_back(GetParam());
+  arguments.emplace_back("--help");
+  const testing::TempFolder folder;
+  auto process = testing::Process::Start(arguments, folder.path() + "/out");
+  ASSERT_TRUE(process);
+  EXPECT_EQ((*process)->Wait(std::chrono::seconds(20)), 0);
+  golden::ExpectFile("tests/golden/help/" + GetParam() + ".txt", (*process)->Output());
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden,
+                         Help,
+                         ::testing::Values("stoker", "serve", "check", "explain", "query"));
+
+}  // namespace
+}  // namespace stoker

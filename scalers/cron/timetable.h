@@ -9,7 +9,8 @@
 
 namespace stoker::scalers {
 
-/// A window that `start` opens and `end` closes. An immutable value; thread-safe; total.
+/// A window that `start` opens and `end` closes. An immutable value; thread-safe; total for times
+/// of this era.
 ///
 /// Open exactly as in KEDA's cron scaler: when the next end comes before the next start, or with
 /// it. So the second of the start is inside and that of the end is not, and a start that fires
@@ -41,7 +42,7 @@ class Window {
 };
 
 /// What a cron signal asks for over time: the largest `replicas` of the windows that are open, else
-/// 0. An immutable value; thread-safe; total.
+/// 0. An immutable value; thread-safe; total for times of this era.
 class Timetable {
  public:
   struct Entry {

@@ -20,6 +20,7 @@ class ServerStream : public grpc::ServerWriteReactor<Response>,
  public:
   /// The reactor to return from the handler. Call once.
   grpc::ServerWriteReactor<Response>* Bind() {
+    const std::scoped_lock lock(mutex_);
     self_ = this->shared_from_this();
     return this;
   }
@@ -89,10 +90,11 @@ class ServerStream : public grpc::ServerWriteReactor<Response>,
   void OnCancel() final { End(grpc::Status(grpc::StatusCode::CANCELLED, "the client is gone")); }
 
   void OnDone() final {
-    const std::shared_ptr<ServerStream> self = std::move(self_);  // last: may destroy this
+    std::shared_ptr<ServerStream> self;  // its end may destroy this
     grpc::Status status;
     {
       const std::scoped_lock lock(mutex_);
+      self = std::move(self_);
       status = end_.value_or(grpc::Status::CANCELLED);
     }
     OnClosed(status);

@@ -72,12 +72,15 @@ class GrpcServerTest : public ::testing::Test {
     grpc::ByteBuffer out;
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + seconds(10));
-    std::promise<grpc::Status> done;
-    grpc::GenericStub(channel).UnaryCall(
-        &context, "/grpc.health.v1.Health/Check", {}, &in, &out, [&](grpc::Status status) {
-          done.set_value(status);
-        });
-    const grpc::Status status = done.get_future().get();
+    grpc::CompletionQueue queue;
+    grpc::Status status;
+    const auto call = grpc::GenericStub(channel).PrepareUnaryCall(
+        &context, "/grpc.health.v1.Health/Check", in, &queue);
+    call->StartCall();
+    call->Finish(&out, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&tag, &ok));
     if (!status.ok()) return -status.error_code();
     grpc::Slice answer;
     EXPECT_TRUE(out.TrySingleSlice(&answer).ok());

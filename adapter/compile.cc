@@ -104,7 +104,7 @@ std::optional<CompiledPolicy> CompileSingleSignal(const std::string& name,
           .Add("maxReplicas", &Bounds::max, {.help = "Highest target.", .min = 1, .max = 100000})
           .Add("executorsPerReplica",
                &Bounds::executors_per_replica,
-               {.help = "Executors in one replica of the scale target.", .min = 1});
+               {.help = "Executors in one replica of the scale target.", .min = 1, .max = 10000});
 
   const std::size_t before = diagnostics.items().size();
   std::vector<config::Node::Entry> bounds_entries;

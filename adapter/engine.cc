@@ -1,7 +1,6 @@
 #include "adapter/engine.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -499,11 +498,7 @@ Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
   }
   MetricAnswer answer{specs[index].name, double(decision.target_replicas)};
   if (policy.metric_mode == policy::MetricMode::kPerSignal && index < decision.signals.size()) {
-    const double demand = decision.signals[index].demand.value_or(0);
-    answer.value = decision.active
-                       ? std::ceil(std::clamp(
-                             demand, double(policy.replicas.min), double(policy.replicas.max)))
-                       : 0;
+    answer.value = policy::SignalReplicas(policy, decision, index);
   }
   return answer;
 }

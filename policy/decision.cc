@@ -27,6 +27,8 @@ constexpr double kLargestDemand = 1e12;
 /// What computing in binary may add to a whole number of replicas.
 constexpr double kRounding = 1e-9;
 
+int RoundUp(double replicas) { return static_cast<int>(std::ceil(replicas - kRounding)); }
+
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
 /// What one signal says at one moment.
@@ -517,12 +519,19 @@ Decision Decide(const Policy& policy, std::span<const SignalInput> inputs, WallT
     decision.stepped = history.stepped;
     valid_until(history.valid_until);
   }
-  decision.target_replicas = static_cast<int>(std::ceil(decision.stepped - kRounding));
+  decision.target_replicas = RoundUp(decision.stepped);
   decision.target_executors = decision.target_replicas * policy.replicas.executors_per_replica;
   decision.active = decision.target_replicas > 0;
   decision.bound = BoundOf(decision);
   if (decision.bound == Bound::kNone && held_decides) decision.bound = Bound::kHold;
   return decision;
+}
+
+int SignalReplicas(const Policy& policy, const Decision& decision, std::size_t index) {
+  if (!decision.active) return 0;
+  const double demand = decision.signals[index].demand.value_or(0);
+  return RoundUp(std::clamp(
+      demand, static_cast<double>(policy.replicas.min), static_cast<double>(policy.replicas.max)));
 }
 
 }  // namespace stoker::policy

@@ -84,6 +84,10 @@ struct SignalInput {
 /// The decision: a pure function of its arguments. `inputs` in the order of policy.signals.
 Decision Decide(const Policy& policy, std::span<const SignalInput> inputs, WallTime now);
 
+/// The replicas signal `index` alone asks for, rounded up and within the policy's bounds; 0 when
+/// the decision is inactive. What metricMode per-signal answers.
+int SignalReplicas(const Policy& policy, const Decision& decision, std::size_t index);
+
 /// One line for people: what is asked for and why, e.g.
 /// "12 replicas: backlog asks for 12 (60 / 5)".
 std::string Summarize(const Policy& policy, const Decision& decision);

@@ -174,12 +174,10 @@ std::string Notes(const Json& signals, const Paint& paint) {
     for (const Json& warning : signal.at("warnings")) {
       text += paint.Warn(name + "warning: " + Text(Json{{"text", warning}}, "text")) + "\n";
     }
-    if (const std::string detail = Text(signal, "detail"); !detail.empty()) {
-      text += name + detail + "\n";
-    }
-    if (const std::string change = Text(signal, "next_change"); !change.empty()) {
-      text += name + "changes next at " + change + "\n";
-    }
+    const std::string detail = Text(signal, "detail");
+    if (!detail.empty()) text += name + detail + "\n";
+    const std::string change = Text(signal, "next_change");  // when empty, found at once
+    if (detail.find(change) == std::string::npos) text += name + "changes next at " + change + "\n";
   }
   return text;
 }

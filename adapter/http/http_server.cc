@@ -103,8 +103,9 @@ struct HttpServer::Impl {
     server->set_write_timeout(kIoTimeout);
     server->set_payload_max_length(kMaxBodyBytes);
     server->set_tcp_nodelay(true);
-    server->set_default_headers(
-        {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
+    server->set_default_headers({{"Accept-Ranges", "none"},
+                                 {"Cache-Control", "no-store"},
+                                 {"X-Content-Type-Options", "nosniff"}});
     // Everything is answered before the library's own routing, whose regular expressions may
     // recurse as deep as a path is long.
     server->set_pre_routing_handler(

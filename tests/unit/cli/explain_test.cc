@@ -122,6 +122,15 @@ TEST_F(ExplainTest, SaysWhichStepChangedTheNumber) {
   EXPECT_THAT(out_.str(), HasSubstr("held, not active\n"));
 }
 
+TEST_F(ExplainTest, AChangeThatTheDetailTellsIsNotToldTwice) {
+  policy::Decision decision = adapter::SampleDecision();
+  decision.signals[0].detail = "open, changes at 2026-01-05T18:00:00Z";
+  world_.objects[0].decision = adapter::Shared(decision);
+  EXPECT_EQ(Run({.target = "team-a/nightly"}), kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("  backlog: open, changes at 2026-01-05T18:00:00Z\n"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("changes next at")));
+}
+
 TEST_F(ExplainTest, ATargetInErrorIsANo) {
   EXPECT_EQ(Run({.target = "team-c/broken"}), kNo);
   EXPECT_THAT(out_.str(), HasSubstr("busy has had no good reading for 31m"));

@@ -65,6 +65,7 @@ TEST_F(HttpServerTest, HeadHasTheHeadersOnly) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->status, 200);
   EXPECT_EQ(result->body, "");
+  EXPECT_EQ(result->get_header_value("Accept-Ranges"), "none");
   EXPECT_EQ(result->get_header_value("Content-Length"), std::to_string(sizeof("HEAD /x []") - 1));
 }
 

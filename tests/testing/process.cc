@@ -84,6 +84,12 @@ void Process::Signal(int number) const {
   if (!exit_code_) kill(pid_, number);
 }
 
+void Process::Freeze() const {
+  Signal(SIGSTOP);
+  siginfo_t ignored{};
+  if (!exit_code_) waitid(P_PID, static_cast<id_t>(pid_), &ignored, WSTOPPED | WEXITED | WNOWAIT);
+}
+
 std::optional<int> Process::Wait(Duration limit) {
   WaitFor(
       [this] {

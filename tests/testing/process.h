@@ -33,6 +33,8 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Sends SIGTERM, SIGKILL, SIGSTOP, ...; nothing when it has ended.
   void Signal(int number) const;
+  /// Stops it as SIGSTOP does, and returns when all its threads stand still. SIGCONT lets it go on.
+  void Freeze() const;
   /// Exit code, or 128 + the signal that ended it; empty when it still runs after `limit`.
   std::optional<int> Wait(Duration limit);
   [[nodiscard]] bool Running() { return !Wait(Duration::zero()); }

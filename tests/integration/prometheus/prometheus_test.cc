@@ -73,7 +73,7 @@ class RealPrometheus {
     process_->Signal(SIGKILL);
     process_->Wait(seconds(30));
   }
-  void Freeze() { process_->Signal(SIGSTOP); }
+  void Freeze() { process_->Freeze(); }
   void Thaw() { process_->Signal(SIGCONT); }
 
   [[nodiscard]] std::string Address(const std::string& scheme = "http") const {
@@ -140,10 +140,13 @@ struct Prometheus : ::testing::Test {
     delete server;
     server = nullptr;
   }
-  void SetUp() override { ASSERT_TRUE(scaler.Ready()); }
+  void SetUp() override {
+    ASSERT_NE(server, nullptr) << "install the Debian package 'prometheus'";
+    ASSERT_TRUE(scaler.Ready());
+  }
 
   static inline RealPrometheus* server = nullptr;
-  Scaler scaler{"url: '" + server->Address() + "'"};
+  Scaler scaler{"url: '" + (server != nullptr ? server->Address() : "http://none.invalid") + "'"};
 };
 
 constexpr char kTwoSeries[] =

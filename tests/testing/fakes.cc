@@ -16,8 +16,7 @@ WallTime At(std::string_view rfc3339) {
   return *time;
 }
 
-FakeClock::FakeClock(std::string_view start)
-    : wall_(At(start)), mono_(std::chrono::hours(1000)) {}
+FakeClock::FakeClock(std::string_view start) : wall_(At(start)), mono_(std::chrono::hours(1000)) {}
 
 WallTime FakeClock::WallNow() const {
   const std::scoped_lock lock(mutex_);
@@ -218,7 +217,8 @@ int FakeObserver::Count(std::string_view connection, int code) const {
   return found == counts_.end() ? 0 : found->second;
 }
 
-void FakeLogger::Write(LogLevel level, std::string_view message,
+void FakeLogger::Write(LogLevel level,
+                       std::string_view message,
                        std::initializer_list<LogField> fields) {
   static constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
   std::string line = kNames[static_cast<int>(level)];

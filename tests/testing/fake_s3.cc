@@ -58,7 +58,10 @@ void FakeS3::Put(const std::string& bucket,
                  std::uint64_t size_bytes,
                  WallTime modified) {
   const std::scoped_lock lock(mutex_);
-  buckets_[bucket][key] = {size_bytes, modified};
+  buckets_[bucket][key] = "<Contents><Key>" + Encode(key) + "</Key><LastModified>" +
+                          FormatTime(modified) + "</LastModified><ETag>&quot;x&quot;</ETag><Size>" +
+                          std::to_string(size_bytes) +
+                          "</Size><StorageClass>STANDARD</StorageClass></Contents>";
 }
 
 HttpResponse FakeS3::ErrorAnswer(int status,
@@ -112,7 +115,7 @@ HttpResponse FakeS3::Handle(const HttpRequest& request) {
   return {200, {{"Content-Type", "application/xml"}}, List(it->second, query)};
 }
 
-std::string FakeS3::List(const std::map<std::string, Object>& objects,
+std::string FakeS3::List(const Contents& objects,
                          const std::map<std::string, std::string>& query) const {
   const auto parameter = [&](const std::string& name) {
     const auto it = query.find(name);
@@ -128,13 +131,10 @@ std::string FakeS3::List(const std::map<std::string, Object>& objects,
   std::size_t count = 0;
   std::string last;
   bool truncated = false;
-  const auto add = [&](const std::string& key, const Object& object) {
+  const auto add = [&](const std::string& key, const std::string& xml) {
     last = key;
     ++count;
-    contents += "<Contents><Key>" + Encode(key) + "</Key><LastModified>" +
-                FormatTime(object.modified) + "</LastModified><ETag>&quot;x&quot;</ETag><Size>" +
-                std::to_string(object.size_bytes) +
-                "</Size><StorageClass>STANDARD</StorageClass></Contents>";
+    contents += xml;
   };
 
   if (reversed_) {

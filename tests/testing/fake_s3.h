@@ -38,18 +38,15 @@ class FakeS3 {
                                   std::vector<HttpHeader> headers = {});
 
  private:
-  struct Object {
-    std::uint64_t size_bytes = 0;
-    WallTime modified{};
-  };
-  [[nodiscard]] std::string List(const std::map<std::string, Object>& objects,
+  using Contents = std::map<std::string, std::string>;  ///< by key, the XML that a listing shows
+  [[nodiscard]] std::string List(const Contents& objects,
                                  const std::map<std::string, std::string>& query) const;
 
   const aws::Credentials credentials_;
   const std::string region_;
   bool reversed_ = false;
   mutable std::mutex mutex_;
-  std::map<std::string, std::map<std::string, Object>> buckets_;
+  std::map<std::string, Contents> buckets_;
   int requests_ = 0;
 };
 

@@ -85,6 +85,7 @@ FaultProxy::FaultProxy(std::shared_ptr<HttpTransport> upstream, std::string upst
   // A kept connection holds a thread.
   impl_->server.new_task_queue = [] { return new httplib::ThreadPool(16); };
   impl_->server.set_keep_alive_max_count(1'000'000);
+  impl_->server.set_keep_alive_timeout(1);
   impl_->server.set_tcp_nodelay(true);
   const auto serve = [impl = impl_.get()](const httplib::Request& request,
                                           httplib::Response& response) {

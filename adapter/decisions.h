@@ -66,8 +66,8 @@ class Decisions {
  public:
   virtual ~Decisions() = default;
 
-  /// The specs of a trigger, from its metadata alone: fails only with kInvalidArgument or
-  /// kPermissionDenied. An unknown policy still has its spec.
+  /// The specs of a trigger, from its metadata alone: fails only with kInvalidArgument. What is
+  /// unknown or not allowed still has its spec, and Decide tells.
   virtual Result<std::vector<MetricSpec>> Specs(const ObjectRef& object) = 0;
 
   /// The decision for an object, registering it if it is new. kNotFound (unknown policy),

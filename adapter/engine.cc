@@ -312,7 +312,8 @@ Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Tri
   policy::Policy narrowed = Narrowed(*base->policy(), trigger);
   CompiledPolicy compiled = base->compiled();
   const std::string key = "narrowed\n" + compiled.policy->name + "\n" + compiled.fingerprint +
-                          "\n" + std::to_string(narrowed.replicas.min) + " " +
+                          "\n" + config_->connections_fingerprint + "\n" +
+                          std::to_string(narrowed.replicas.min) + " " +
                           std::to_string(narrowed.replicas.max);
   compiled.policy = std::make_shared<const policy::Policy>(std::move(narrowed));
   std::weak_ptr<Evaluation>& slot = shared_[key];
@@ -406,13 +407,12 @@ Result<std::vector<MetricSpec>> Engine::Specs(const ObjectRef& ref) {
     const Result<EvaluationPtr> bound = (*object)->Bound();
     return TriggerSpecs((*object)->trigger, bound ? (*bound)->policy().get() : nullptr);
   }
-  // A policy that is unknown, or not for this namespace, must not cost the HPA its metrics: KEDA
-  // drops a trigger whose spec fails, and its fallback then never counts a failure.
-  Result<Trigger> trigger = ReadTrigger(ref.metadata);
+  // What is unknown or not allowed must not cost the HPA its metrics: KEDA drops a trigger whose
+  // spec fails, and its fallback then never counts a failure. Only metadata that can never work
+  // fails here.
+  if (object.error().code == ErrorCode::kInvalidArgument) return Fail(object.error());
+  const Result<Trigger> trigger = ReadTrigger(ref.metadata);
   if (!trigger) return Fail(trigger.error());
-  if (trigger->is_inline() || object.error().code == ErrorCode::kInvalidArgument) {
-    return Fail(object.error());
-  }
   return TriggerSpecs(*trigger, nullptr);
 }
 

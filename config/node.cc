@@ -279,8 +279,8 @@ std::string Format(const Diagnostic& diagnostic) {
   return text;
 }
 
-void Diagnostics::Add(Position position, std::string path, std::string message) {
-  items_.push_back({std::move(position), std::move(path), std::move(message)});
+void Diagnostics::Add(Position position, std::string path, std::string message, ErrorCode code) {
+  items_.push_back({std::move(position), std::move(path), std::move(message), code});
 }
 
 std::string Diagnostics::ToString() const {
@@ -289,7 +289,14 @@ std::string Diagnostics::ToString() const {
   return text;
 }
 
-Error Diagnostics::ToError() const { return Error{ErrorCode::kInvalidArgument, ToString()}; }
+Error Diagnostics::ToError() const {
+  ErrorCode code = ErrorCode::kInvalidArgument;
+  const bool shared = std::all_of(items_.begin(), items_.end(), [this](const Diagnostic& item) {
+    return item.code == items_.front().code;
+  });
+  if (shared && !items_.empty()) code = items_.front().code;
+  return Error{code, ToString()};
+}
 
 Node Node::Null(Position position, std::string path) {
   Node node;

@@ -27,6 +27,7 @@ struct Diagnostic {
   Position position;
   std::string path;     ///< dotted keys from the root, e.g. "policies.etl.signals.busy.query"
   std::string message;  ///< the problem and the mend, one line
+  ErrorCode code = ErrorCode::kInvalidArgument;
 };
 
 std::string Format(const Diagnostic& diagnostic);
@@ -34,12 +35,15 @@ std::string Format(const Diagnostic& diagnostic);
 /// All complaints of one load; loading goes on after each so that a person sees them together.
 class Diagnostics {
  public:
-  void Add(Position position, std::string path, std::string message);
+  void Add(Position position,
+           std::string path,
+           std::string message,
+           ErrorCode code = ErrorCode::kInvalidArgument);
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] const std::vector<Diagnostic>& items() const { return items_; }
   /// One line each, in order.
   [[nodiscard]] std::string ToString() const;
-  /// kInvalidArgument with ToString().
+  /// ToString() with the code that all share, else kInvalidArgument.
   [[nodiscard]] Error ToError() const;
 
  private:

@@ -78,4 +78,25 @@ Result<std::shared_ptr<Connection>> ConnectionSet::FindByAddress(
                   "name one with 'connection'");
 }
 
+std::shared_ptr<Connection> FindConnection(std::string_view type,
+                                           std::string_view name,
+                                           std::string_view address_key,
+                                           std::string_view address,
+                                           const config::Node& node,
+                                           const SignalContext& context,
+                                           config::Diagnostics& diagnostics) {
+  if (!name.empty() && !address.empty()) {
+    diagnostics.Add(node.position(),
+                    node.path(),
+                    "'connection' and '" + std::string(address_key) + "' are both given; keep one");
+    return nullptr;
+  }
+  const Result<std::shared_ptr<Connection>> found =
+      address.empty() ? context.connections.Find(type, name, context.name_space)
+                      : context.connections.FindByAddress(type, address, context.name_space);
+  if (found) return *found;
+  diagnostics.Add(node.position(), node.path(), found.error().message, found.error().code);
+  return nullptr;
+}
+
 }  // namespace stoker::scalers

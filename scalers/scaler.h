@@ -133,6 +133,17 @@ struct SignalContext {
   const ScalerDeps& deps;
 };
 
+/// The connection of `type` that a signal means, by its name or by an address that KEDA's
+/// `address_key` gives. Adds a diagnostic and returns nullptr when there is none, it is not open to
+/// the object's namespace, or both are given. Both empty: the only one of that type.
+std::shared_ptr<Connection> FindConnection(std::string_view type,
+                                           std::string_view name,
+                                           std::string_view address_key,
+                                           std::string_view address,
+                                           const config::Node& node,
+                                           const SignalContext& context,
+                                           config::Diagnostics& diagnostics);
+
 /// One signal type: data, so that parsing, docs, JSON schema and "did you mean" come from one
 /// place.
 struct SignalType {

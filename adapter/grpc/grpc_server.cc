@@ -11,6 +11,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "adapter/grpc/external_scaler_service.h"
+#include "adapter/grpc/grpc_log.h"
 #include "adapter/grpc/tls_credentials.h"
 
 namespace stoker::adapter {
@@ -42,9 +43,10 @@ void EnablePluginsOnce() {
 
 struct GrpcServer::Impl {
   Impl(const ExternalScalerOptions& options, const GrpcDependencies& dependencies)
-      : service(options, dependencies) {}
+      : log(dependencies.logger, dependencies.clock), service(options, dependencies) {}
 
-  // Both outlive the server.
+  // These outlive the server.
+  GrpcLog log;
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   ExternalScalerService service;
   std::unique_ptr<grpc::Server> server;

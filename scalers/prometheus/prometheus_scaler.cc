@@ -379,20 +379,9 @@ void ParseSignal(const Node& node,
                  Diagnostics& diagnostics) {
   SignalKeys keys;
   if (!SignalTable().Read(node, keys, diagnostics)) return;
-  if (!keys.connection.empty() && !keys.server_address.empty()) {
-    Complain(node, "'connection' and 'serverAddress' are both given; keep one", diagnostics);
-    return;
-  }
-  const ConnectionSet& connections = context.connections;
-  const Result<std::shared_ptr<Connection>> found =
-      keys.server_address.empty()
-          ? connections.Find(kType, keys.connection, context.name_space)
-          : connections.FindByAddress(kType, keys.server_address, context.name_space);
-  if (!found) {
-    Complain(node, found.error().message, diagnostics);
-    return;
-  }
-  const auto connection = std::static_pointer_cast<PrometheusConnection>(*found);
+  const auto connection = std::static_pointer_cast<PrometheusConnection>(FindConnection(
+      kType, keys.connection, "serverAddress", keys.server_address, node, context, diagnostics));
+  if (!connection) return;
   definition.connection = connection->name();
   // '\n' stands in no connection's name, so that no two sources share a key.
   definition.source_key = std::string(kType) + "\n" + connection->name() + "\n" +

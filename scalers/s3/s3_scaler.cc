@@ -339,19 +339,10 @@ void ParseSignal(const Node& node,
     Complain(
         node, "'bucket' must be a name of 3 to 63 letters, digits, dots and hyphens", diagnostics);
   }
-  if (!keys.connection.empty() && !keys.aws_region.empty()) {
-    Complain(node, "'connection' and 'awsRegion' are both given; keep one", diagnostics);
-  }
   if (diagnostics.items().size() != before) return;
-  const Result<std::shared_ptr<Connection>> found =
-      keys.aws_region.empty()
-          ? context.connections.Find(kType, keys.connection, context.name_space)
-          : context.connections.FindByAddress(kType, keys.aws_region, context.name_space);
-  if (!found) {
-    Complain(node, found.error().message, diagnostics);
-    return;
-  }
-  const auto connection = std::static_pointer_cast<S3Connection>(*found);
+  const auto connection = std::static_pointer_cast<S3Connection>(FindConnection(
+      kType, keys.connection, "awsRegion", keys.aws_region, node, context, diagnostics));
+  if (!connection) return;
   if (!connection->AllowsBucket(keys.bucket)) {
     Complain(node,
              "s3 connection " + connection->name() +

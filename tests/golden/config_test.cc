@@ -135,16 +135,19 @@ policies:
     metadata[entry.key] = entry.value.scalar();
   }
   std::string got;
+  const auto tell = [&got](const Error& error) {
+    got = std::string(ErrorCodeName(error.code)) + ": " + error.message;
+  };
   const Result<Trigger> trigger = ReadTrigger(metadata);
   if (!trigger) {
-    got = trigger.error().message;
+    tell(trigger.error());
   } else if (!trigger->is_inline()) {
     const Status use = CheckPolicyUse(*trigger, "team-a", *config);
-    if (!use) got = use.error().message;
+    if (!use) tell(use.error());
   } else {
     const Result<CompiledPolicy> compiled =
         CompileInline(*trigger, "team-a", *config, workshop.registry, workshop.deps);
-    if (!compiled) got = compiled.error().message;
+    if (!compiled) tell(compiled.error());
   }
   EXPECT_EQ(got.find("s3cr3t"), std::string::npos) << "a value of the metadata is shown";
   Hold(GetParam(), Terminated(got));

@@ -170,16 +170,17 @@ TEST_F(EngineTest, MetadataMistakesNameTheKeyAndNeverTheValue) {
 TEST_F(EngineTest, InlineIsOffUnlessAllowed) {
   Apply(kPolicies);
   const ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
-  EXPECT_EQ(engine_.Specs(ref).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_TRUE(engine_.Specs(ref)) << "or KEDA would drop the trigger instead of showing why";
   EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
   EXPECT_TRUE(upstream_.polls("c").empty());
+  EXPECT_TRUE(engine_.Objects().empty());
 }
 
 TEST_F(EngineTest, InlineWithMtlsTrustNeedsACertificate) {
   upstream_.Set("c", 3);
   Apply("server: {inline: {enabled: true}}\n");
   ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
-  EXPECT_EQ(engine_.Specs(ref).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
   ref.peer_authenticated = true;
   ASSERT_TRUE(engine_.Specs(ref));
   world_.executor.RunReady();
@@ -269,16 +270,16 @@ TEST_F(EngineTest, InlineQuotasPerNamespace) {
   ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", "1"}})));
   ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", "2"}})));
   const ObjectRef third = Ref({{"type", "fake"}, {"source", "3"}});
-  EXPECT_EQ(engine_.Specs(third).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(engine_.Decide(third).error().code, ErrorCode::kResourceExhausted);
   ObjectRef elsewhere = third;
   elsewhere.name_space = "team-b";
   EXPECT_TRUE(engine_.Specs(elsewhere));
   elsewhere.metadata = {
       {"policySpec", "signals: {a: {type: fake, source: x}, b: {type: fake, source: y}}"}};
-  EXPECT_EQ(engine_.Specs(elsewhere).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(engine_.Decide(elsewhere).error().code, ErrorCode::kResourceExhausted);
   elsewhere.metadata = {
       {"policySpec", "signals: {a: {type: fake, source: " + std::string(100, 'x') + "}}"}};
-  EXPECT_EQ(engine_.Specs(elsewhere).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(engine_.Decide(elsewhere).error().code, ErrorCode::kResourceExhausted);
 }
 
 TEST_F(EngineTest, IdleInlineObjectsAreForgotten) {

@@ -1,5 +1,6 @@
 #include "adapter/grpc/grpc_server.h"
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
@@ -232,6 +233,32 @@ TEST_F(GrpcServerTlsTest, ClientCertificatesCanBeRequired) {
   EXPECT_FALSE(Ask(Connect(**server, Trusting(ca_, &server_cert_))).ok());
   EXPECT_TRUE(Ask(Connect(**server, Trusting(ca_, &client_cert_))).ok());
   EXPECT_TRUE(LastPeerWasAuthenticated());
+}
+
+TEST_F(GrpcServerTlsTest, AFailedHandshakeIsLoggedOnceAMinuteForEachReason) {
+  Install(server_cert_);
+  const auto server = Start(Listener(true, true));
+  ASSERT_TRUE(server) << server.error().message;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(Ask(Connect(**server, Trusting(ca_))).ok());
+    EXPECT_FALSE(Ask(Connect(**server)).ok());
+  }
+  const auto lines = world_.logger.lines();
+  EXPECT_EQ(std::ranges::count_if(lines,
+                                  [](const std::string& line) {
+                                    return line.find("reason=peer did not return a certificate") !=
+                                           std::string::npos;
+                                  }),
+            1);
+  EXPECT_EQ(std::ranges::count_if(lines,
+                                  [](const std::string& line) {
+                                    return line.find("reason=the client speaks no TLS") !=
+                                           std::string::npos;
+                                  }),
+            1);
+  world_.clock.Advance(minutes(1));
+  EXPECT_FALSE(Ask(Connect(**server)).ok());
+  EXPECT_EQ(world_.logger.lines().size(), lines.size() + 1);
 }
 
 TEST_F(GrpcServerTlsTest, FollowsARotationAndSurvivesABadOne) {

@@ -344,10 +344,11 @@ void ParseSignal(const Node& node,
       kType, keys.connection, "awsRegion", keys.aws_region, node, context, diagnostics));
   if (!connection) return;
   if (!connection->AllowsBucket(keys.bucket)) {
-    Complain(node,
-             "s3 connection " + connection->name() +
-                 " does not allow this bucket; add it to the connection's buckets",
-             diagnostics);
+    diagnostics.Add(node.position(),
+                    node.path(),
+                    "s3 connection " + connection->name() +
+                        " does not allow this bucket; add it to the connection's buckets",
+                    ErrorCode::kPermissionDenied);
     return;
   }
   definition.connection = connection->name();

@@ -49,6 +49,7 @@ class S3ScalerTest : public ::testing::Test {
       signal = registry_.ParseSignal(*node, {connections_, name_space, false, deps_}, diagnostics);
     }
     complaints_ = diagnostics.ToString();
+    code_ = diagnostics.ToError().code;
     return signal;
   }
   std::string Complaints(const std::string& yaml, const std::string& name_space = "") {
@@ -81,6 +82,7 @@ class S3ScalerTest : public ::testing::Test {
   Registry registry_;
   ConnectionSet connections_;
   std::string complaints_;
+  ErrorCode code_ = ErrorCode::kInternal;
 };
 
 TEST_F(S3ScalerTest, FillsTheDefinition) {
@@ -201,6 +203,7 @@ TEST_F(S3ScalerTest, ConnectionsRestrictBucketsAndNamespaces) {
   EXPECT_TRUE(Signal("bucket: more-jobs, targetSize: 5", "etl")) << complaints_;
   EXPECT_THAT(Complaints("bucket: private, targetSize: 5", "etl"),
               AllOf(HasSubstr("does not allow this bucket"), Not(HasSubstr("private"))));
+  EXPECT_EQ(code_, ErrorCode::kPermissionDenied);
   EXPECT_THAT(Complaints("bucket: jobs, targetSize: 5", "other"), HasSubstr("namespace"));
 }
 

@@ -264,8 +264,10 @@ def docs():
 
 
 def lint():
-    """Rules of the house that no compiler checks."""
-    return count_script(["scripts/check-source"])
+    """Rules of the house that no compiler checks, and whether their checker finds what it should."""
+    count = count_script(["scripts/check-source"])
+    count.add(count_script(["tests/lint/check_source_test.py"]))
+    return count
 
 
 def count_script(command):

@@ -204,7 +204,7 @@ struct Metrics::Impl {
             "When a configuration was last accepted, in Unix time; 0 for never.");
 };
 
-Metrics::Metrics(const Clock& clock, std::string version)
+Metrics::Metrics(const Clock& clock, const std::string& version)
     : impl_(std::make_unique<Impl>(clock, version)) {}
 Metrics::~Metrics() = default;
 

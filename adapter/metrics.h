@@ -19,7 +19,7 @@ namespace stoker::adapter {
 class Metrics final : public UpstreamObserver, public PollObserver, public DecisionObserver {
  public:
   /// `clock` must outlive this.
-  Metrics(const Clock& clock, std::string version);
+  Metrics(const Clock& clock, const std::string& version);
   ~Metrics() override;
 
   void OnUpstreamRequest(std::string_view connection, int code) override;

@@ -46,10 +46,10 @@ void ReadListen(const Node& node, std::string& out, Diagnostics& diagnostics) {
 }
 
 template <class T>
-ParamTable<T> WithListen(ParamTable<T> table, std::string T::*field, std::string fallback) {
+ParamTable<T> WithListen(ParamTable<T> table, std::string T::*field, std::string_view fallback) {
   table.AddCustom(
       "listen",
-      {.help = "Address to listen on; port 0 takes a free one.", .fallback = std::move(fallback)},
+      {.help = "Address to listen on; port 0 takes a free one.", .fallback = std::string(fallback)},
       [field](const Node& node, T& out, Diagnostics& diagnostics) {
         ReadListen(node, out.*field, diagnostics);
       },

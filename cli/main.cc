@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/version.h"
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is outside the try only fails without memory.
 int main(int argc, char** argv) {
   using namespace stoker::cli;
   Terminal terminal{.in = std::cin,

@@ -56,10 +56,10 @@ bool AnnouncesTooMuch(const httplib::Request& request) {
   return error == std::errc::result_out_of_range || length > kMaxBodyBytes;
 }
 
-void Send(HttpReply reply, httplib::Response& response) {
+void Send(const HttpReply& reply, httplib::Response& response) {
   response.status = reply.status;
   for (const HttpHeader& header : reply.headers) response.set_header(header.name, header.value);
-  response.set_content(std::move(reply.body), reply.content_type);
+  response.set_content(reply.body, reply.content_type);
 }
 
 /// For what the library refuses by itself: it leaves a status and no body.
@@ -115,7 +115,7 @@ struct HttpServer::Impl {
         });
     server->set_exception_handler([this](const httplib::Request& /*request*/,
                                          httplib::Response& response,
-                                         std::exception_ptr /*exception*/) {
+                                         const std::exception_ptr& /*exception*/) {
       logger.Error("an HTTP handler failed; the caller got 500. Please report this as a defect.");
       Send(ErrorReply(500, "internal", "internal error"), response);
     });

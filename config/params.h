@@ -257,6 +257,18 @@ class ParamTable {
     return *this;
   }
 
+  /// A key that people know from elsewhere and that is not taken here; `remedy` says what to do
+  /// instead.
+  ParamTable& AddRefused(std::string key, const std::string& remedy) {
+    return AddCustom(
+        std::move(key),
+        {.help = "Not taken: " + remedy + "."},
+        [remedy](const Node& node, T&, Diagnostics& diagnostics) {
+          diagnostics.Add(node.position(), node.path(), "not taken here; " + remedy);
+        },
+        ParamType::kString);
+  }
+
   /// Fill `out`; false when a diagnostic was added. Fields not given keep their value.
   bool Read(const Node& node, T& out, Diagnostics& diagnostics) const {
     return walker_.Walk(node, &out, diagnostics);

@@ -234,11 +234,7 @@ struct SignalKeys {
 };
 
 /// Keys of KEDA's prometheus trigger that are set elsewhere here.
-struct ForeignKey {
-  const char* key;
-  const char* remedy;
-};
-constexpr ForeignKey kForeignKeys[] = {
+constexpr std::pair<const char*, const char*> kForeignKeys[] = {
     {"authModes", "Stoker signs in as its connection says; set auth in the connection"},
     {"awsRegion", "set auth.sigv4.region in the connection"},
     {"cortexOrgID", "set auth.headers.X-Scope-OrgID in the connection"},
@@ -282,15 +278,7 @@ const ParamTable<SignalKeys>& SignalTable() {
                    &SignalKeys::on_several,
                    OnSeveralNames(),
                    {.help = "What to make of a result with several series.", .fallback = "error"});
-    for (const ForeignKey& foreign : kForeignKeys) {
-      table.AddCustom(
-          foreign.key,
-          {.help = std::string("Not taken: ") + foreign.remedy + "."},
-          [foreign](const Node& node, SignalKeys&, Diagnostics& diagnostics) {
-            Complain(node, std::string("not taken here; ") + foreign.remedy, diagnostics);
-          },
-          config::ParamType::kString);
-    }
+    for (const auto& [key, remedy] : kForeignKeys) table.AddRefused(key, remedy);
     return table;
   }();
   return kTable;

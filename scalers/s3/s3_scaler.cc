@@ -234,11 +234,7 @@ struct SignalKeys {
 };
 
 /// Keys that people know from other scalers of AWS.
-struct ForeignKey {
-  const char* key;
-  const char* remedy;
-};
-constexpr ForeignKey kForeignKeys[] = {
+constexpr std::pair<const char*, const char*> kForeignKeys[] = {
     {"awsAccessKeyID", "credentials belong to the connection; set its credentials"},
     {"awsSecretAccessKey", "credentials belong to the connection; set its credentials"},
     {"awsSessionToken", "credentials belong to the connection; set its credentials"},
@@ -278,15 +274,7 @@ const ParamTable<SignalKeys>& SignalTable() {
               .min = 1,
               .max = 100'000});
     AddObjectKeys(table, &SignalKeys::objects, "key", /*skip_empty=*/true);
-    for (const ForeignKey& foreign : kForeignKeys) {
-      table.AddCustom(
-          foreign.key,
-          {.help = std::string("Not taken: ") + foreign.remedy + "."},
-          [foreign](const Node& node, SignalKeys&, Diagnostics& diagnostics) {
-            Complain(node, std::string("not taken here; ") + foreign.remedy, diagnostics);
-          },
-          config::ParamType::kString);
-    }
+    for (const auto& [key, remedy] : kForeignKeys) table.AddRefused(key, remedy);
     return table;
   }();
   return kTable;

@@ -1,12 +1,11 @@
 #include "scalers/cron/timetable.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace stoker::scalers {
 
 Window::Window(Schedule start, Schedule end, const std::vector<std::chrono::local_days>& skip_dates)
-    : start_(std::move(start)), end_(std::move(end)) {
+    : start_(start), end_(end) {
   for (const std::chrono::local_days date : skip_dates) {
     const auto first = start_.NextFrom(date);
     if (!first || first->date != date) continue;

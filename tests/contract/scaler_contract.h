@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "scalers/registry.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/signal_test.h"
 #include "upstream/http/retry.h"
 
 namespace stoker::testing {
@@ -45,7 +45,8 @@ struct ScalerFixture {
 std::ostream& operator<<(std::ostream& out, const ScalerFixture* fixture);
 
 /// The promises of scalers/scaler.h, the same for every type. Instantiate with its fixtures.
-class ScalerContract : public ::testing::TestWithParam<const ScalerFixture*> {
+class ScalerContract : public SignalTest,
+                       public ::testing::WithParamInterface<const ScalerFixture*> {
  protected:
   ScalerContract();
 
@@ -61,10 +62,6 @@ class ScalerContract : public ::testing::TestWithParam<const ScalerFixture*> {
   /// Fails the test when a secret shows in `text` or in the log.
   void ExpectNoSecret(const std::string& text);
 
-  FakeWorld world_;
-  scalers::Registry registry_;
-  scalers::ConnectionSet connections_;
-  config::Diagnostics diagnostics_;
   Duration timeout_{std::chrono::seconds(3)};
 };
 

@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "scalers/connection_params.h"
 #include "scalers/registry.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/scaler_world.h"
 
 namespace {
 
@@ -44,14 +44,7 @@ const stoker::config::ParamTable<Settings>& Table() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // A marker in front of every value: it must not be found in a message.
   constexpr std::string_view kMarker = "\x01@#";
-  static stoker::testing::FakeWorld world;
-  static const stoker::scalers::ScalerDeps deps{world.clock,
-                                                world.random,
-                                                world.environment,
-                                                world.files,
-                                                world.transports,
-                                                world.observer,
-                                                world.logger};
+  static const stoker::testing::ScalerWorld world;
   static const stoker::scalers::Registry registry = [] {
     stoker::scalers::Registry made;
     made.Add(stoker::scalers::SignalType{
@@ -73,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return made;
   }();
   const stoker::scalers::ConnectionSet connections;
-  const stoker::scalers::SignalContext context{connections, "ns", true, deps};
+  const stoker::scalers::SignalContext context{connections, "ns", true, world.deps};
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const bool marked : {false, true}) {
     std::map<std::string, std::string> metadata;

@@ -12,7 +12,7 @@
 #include "adapter/compile.h"
 #include "adapter/trigger.h"
 #include "config/document.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/scaler_world.h"
 
 namespace stoker::adapter {
 namespace {
@@ -28,17 +28,9 @@ std::vector<std::string> BadFiles(const std::string& folder) {
   return files;
 }
 
-struct Workshop {
+struct Workshop : testing::ScalerWorld {
   Workshop() { scalers::RegisterBuiltinScalers(registry); }
-  testing::FakeWorld world;
   scalers::Registry registry;
-  scalers::ScalerDeps deps{world.clock,
-                           world.random,
-                           world.environment,
-                           world.files,
-                           world.transports,
-                           world.observer,
-                           world.logger};
 };
 
 /// Compares what came out with the file's own expectation, or writes that anew.
@@ -86,7 +78,7 @@ TEST_P(BadConfig, HasItsExactMessage) {
   const std::string text((std::istreambuf_iterator<char>(input)), std::istreambuf_iterator<char>());
   config::Diagnostics diagnostics;
   const Result<config::Document> document =
-      config::ParseDocument(text, "stoker.yaml", workshop.world.environment, diagnostics);
+      config::ParseDocument(text, "stoker.yaml", workshop.environment, diagnostics);
   if (document) {
     EXPECT_EQ(nullptr,
               CompileConfig(*document, workshop.registry, workshop.deps, nullptr, diagnostics));
@@ -121,7 +113,7 @@ policies:
     signals: {hours: {type: cron, timezone: UTC, start: 0 8 * * *, end: 0 18 * * *, desiredReplicas: 3}}
 )",
                                                                   "stoker.yaml",
-                                                                  workshop.world.environment,
+                                                                  workshop.environment,
                                                                   diagnostics);
   ASSERT_TRUE(document) << diagnostics.ToString();
   const auto config =

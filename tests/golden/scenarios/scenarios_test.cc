@@ -30,7 +30,7 @@
 #include "policy/decision.h"
 #include "policy/policy.h"
 #include "scalers/registry.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/scaler_world.h"
 
 namespace stoker::policy {
 namespace {
@@ -60,16 +60,10 @@ scalers::Registry GivenSignals() {
 }
 
 Policy ParseScenarioPolicy(const std::string& yaml, const std::string& file) {
-  testing::FakeWorld world;
-  const scalers::ScalerDeps deps{world.clock,
-                                 world.random,
-                                 world.environment,
-                                 world.files,
-                                 world.transports,
-                                 world.observer,
-                                 world.logger};
+  const testing::ScalerWorld world;
   const scalers::ConnectionSet connections;
-  const scalers::SignalContext context{.connections = connections, .name_space = {}, .deps = deps};
+  const scalers::SignalContext context{
+      .connections = connections, .name_space = {}, .deps = world.deps};
   const scalers::Registry registry = GivenSignals();
   config::Diagnostics diagnostics;
   const auto node = config::ParseYaml(yaml, file, diagnostics);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_signals.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/scaler_world.h"
 
 namespace stoker::adapter {
 namespace {
@@ -32,7 +32,8 @@ class EngineTest : public ::testing::Test {
     EXPECT_TRUE(root) << diagnostics.ToString();
     if (const config::Node* server = root->Find("server")) document.server = *server;
     if (const config::Node* policies = root->Find("policies")) document.policies = *policies;
-    auto compiled = CompileConfig(document, registry_, deps_, engine_.config().get(), diagnostics);
+    auto compiled =
+        CompileConfig(document, registry_, world_.deps, engine_.config().get(), diagnostics);
     EXPECT_TRUE(compiled) << diagnostics.ToString();
     return compiled;
   }
@@ -64,16 +65,9 @@ policies:
 )";
   static constexpr const char* kInline = "server: {inline: {enabled: true, trust: network}}\n";
 
-  testing::FakeWorld world_;
+  testing::ScalerWorld world_;
   testing::FakeUpstream upstream_;
   scalers::Registry registry_ = testing::MakeFakeRegistry(upstream_);
-  scalers::ScalerDeps deps_{world_.clock,
-                            world_.random,
-                            world_.environment,
-                            world_.files,
-                            world_.transports,
-                            world_.observer,
-                            world_.logger};
   Ignore ignore_;
   Engine engine_{Engine::Deps{world_.clock,
                               world_.executor,
@@ -82,7 +76,7 @@ policies:
                               ignore_,
                               world_.logger,
                               registry_,
-                              deps_}};
+                              world_.deps}};
 };
 
 TEST_F(EngineTest, AnswersForAPolicy) {
@@ -224,8 +218,14 @@ class Stuck final : public Executor {
 
 TEST_F(EngineTest, FirstReadingTooLateIsUnavailable) {
   Stuck stuck;
-  Engine engine{Engine::Deps{
-      world_.clock, world_.executor, stuck, ignore_, ignore_, world_.logger, registry_, deps_}};
+  Engine engine{Engine::Deps{world_.clock,
+                             world_.executor,
+                             stuck,
+                             ignore_,
+                             ignore_,
+                             world_.logger,
+                             registry_,
+                             world_.deps}};
   engine.Apply(Compile(kInline));
   std::optional<Result<DecisionPtr>> answer;
   const auto ask = [&] {

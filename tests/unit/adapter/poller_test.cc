@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_signals.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/scaler_world.h"
 
 namespace stoker::adapter {
 namespace {
@@ -27,7 +27,7 @@ class PollerTest : public ::testing::Test {
   scalers::SignalDefinition Definition(const std::string& source,
                                        const std::string& connection = "") {
     config::Diagnostics diagnostics;
-    const scalers::SignalContext context{connections_, "", false, deps_};
+    const scalers::SignalContext context{connections_, "", false, world_.deps};
     const config::Node node = config::Node::FromMetadata({{"type", "fake"}, {"source", source}});
     auto definition = registry_.ParseSignal(node, context, diagnostics);
     EXPECT_TRUE(definition) << diagnostics.ToString();
@@ -48,17 +48,10 @@ class PollerTest : public ::testing::Test {
     return slots;
   }
 
-  testing::FakeWorld world_;
+  testing::ScalerWorld world_;
   testing::FakeUpstream upstream_;
   scalers::Registry registry_ = testing::MakeFakeRegistry(upstream_);
   scalers::ConnectionSet connections_;
-  scalers::ScalerDeps deps_{world_.clock,
-                            world_.random,
-                            world_.environment,
-                            world_.files,
-                            world_.transports,
-                            world_.observer,
-                            world_.logger};
   PollCounts counts_;
   Poller poller_{world_.clock, world_.executor, world_.executor, counts_, world_.logger};
 };

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "scalers/connection_params.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/signal_test.h"
 
 namespace stoker::scalers {
 namespace {
@@ -82,7 +82,7 @@ void ParseCrates(const Node& node,
   definition.source_key = "crates/" + settings.label;
 }
 
-class RegistryTest : public ::testing::Test {
+class RegistryTest : public testing::SignalTest {
  protected:
   RegistryTest() {
     registry_.Add(
@@ -106,82 +106,46 @@ class RegistryTest : public ::testing::Test {
                                .params = CrateTable().infos(),
                                .parse = ParseCrates});
     }
-    connections_ = Connections("depot: {main: {address: a}}");
+    ParseConnections("depot: {main: {address: a}}");
   }
 
-  ConnectionSet Connections(const std::string& yaml) {
-    diagnostics_ = {};
-    const Node node = config::ParseYaml(yaml, "a.yaml", diagnostics_).value_or(Node());
-    ConnectionSet set = registry_.ParseConnections(node, deps_, diagnostics_);
-    return set;
-  }
-  std::string ConnectionMistakes(const std::string& yaml) {
-    Connections(yaml);
-    return diagnostics_.ToString();
-  }
-
-  std::optional<SignalDefinition> Parse(const Node& node,
-                                        bool inline_object = false,
-                                        const std::string& name_space = "") {
-    diagnostics_ = {};
-    const SignalContext context{connections_, name_space, inline_object, deps_};
-    std::optional<SignalDefinition> definition = registry_.ParseSignal(node, context, diagnostics_);
-    EXPECT_EQ(definition.has_value(), diagnostics_.empty()) << diagnostics_.ToString();
-    return definition;
-  }
   SignalDefinition Signal(const std::string& keys) {
-    Diagnostics none;
-    const std::string yaml = "type: crates\nlabel: l\n" + keys;
-    std::optional<SignalDefinition> definition =
-        Parse(config::ParseYaml(yaml, "a.yaml", none).value_or(Node()));
+    const auto definition = ParseSignal("type: crates\nlabel: l\n" + keys);
     EXPECT_TRUE(definition) << diagnostics_.ToString();
     return definition.value_or(SignalDefinition{});
   }
   std::string SignalMistakes(const std::string& yaml, bool inline_object = false) {
-    Diagnostics none;
-    EXPECT_FALSE(Parse(config::ParseYaml(yaml, "a.yaml", none).value_or(Node()), inline_object));
+    EXPECT_FALSE(ParseSignal(yaml, "", inline_object));
     return diagnostics_.ToString();
   }
   std::string MetadataMistakes(std::map<std::string, std::string> metadata) {
-    EXPECT_FALSE(Parse(Node::FromMetadata(metadata), true, "team"));
+    EXPECT_FALSE(ParseSignal(Node::FromMetadata(metadata), "team", true));
     return diagnostics_.ToString();
   }
-
-  testing::FakeWorld world_;
-  ScalerDeps deps_{world_.clock,
-                   world_.random,
-                   world_.environment,
-                   world_.files,
-                   world_.transports,
-                   world_.observer,
-                   world_.logger};
-  Registry registry_;
-  ConnectionSet connections_;
-  Diagnostics diagnostics_;
 };
 
 TEST_F(RegistryTest, BuildsConnectionsWithTheirCommonKeys) {
-  const ConnectionSet set = Connections(
+  ParseConnections(
       "depot:\n  main: {address: a}\n"
       "  b-2: {address: b, interval: 1m, timeout: 5s, maxAge: 3m, maxConcurrent: 2, "
       "namespaces: [team]}\n");
   EXPECT_TRUE(diagnostics_.empty()) << diagnostics_.ToString();
-  ASSERT_EQ(set.all().size(), 2U);
-  EXPECT_EQ(set.all()[0]->settings().timing.interval, seconds(15));
-  const ConnectionSettings& settings = set.all()[1]->settings();
-  EXPECT_EQ(set.all()[1]->type(), "depot");
+  ASSERT_EQ(connections_.all().size(), 2U);
+  EXPECT_EQ(connections_.all()[0]->settings().timing.interval, seconds(15));
+  const ConnectionSettings& settings = connections_.all()[1]->settings();
+  EXPECT_EQ(connections_.all()[1]->type(), "depot");
   EXPECT_EQ(settings.timing.interval, minutes(1));
   EXPECT_EQ(settings.timing.timeout, seconds(5));
   EXPECT_EQ(settings.timing.max_age, minutes(3));
   EXPECT_EQ(settings.max_concurrent, 2);
-  EXPECT_TRUE(set.all()[1]->AllowsNamespace("team"));
-  EXPECT_FALSE(set.all()[1]->AllowsNamespace("other"));
-  EXPECT_TRUE(set.all()[1]->AllowsNamespace(""));
-  EXPECT_TRUE(set.all()[0]->AllowsNamespace("other"));
+  EXPECT_TRUE(connections_.all()[1]->AllowsNamespace("team"));
+  EXPECT_FALSE(connections_.all()[1]->AllowsNamespace("other"));
+  EXPECT_TRUE(connections_.all()[1]->AllowsNamespace(""));
+  EXPECT_TRUE(connections_.all()[0]->AllowsNamespace("other"));
 }
 
 TEST_F(RegistryTest, BuildsWhatIsRightAndReportsTheRest) {
-  const ConnectionSet set = Connections(
+  ParseConnections(
       "depto: {x: {}}\ndepot:\n  Main: {address: a}\n  good: {address: a}\n  bad: {adress: a}\n"
       "  slow: {address: a, interval: 2s}\n  fast: {address: a, interval: 10ms}\n");
   EXPECT_EQ(
@@ -194,14 +158,14 @@ TEST_F(RegistryTest, BuildsWhatIsRightAndReportsTheRest) {
       "a.yaml:6:9: depot.slow: timeout is longer than interval (3s over 2s); lower timeout or "
       "raise interval\n"
       "a.yaml:7:32: depot.fast.interval: must be at least 1s, got '10ms'");
-  EXPECT_THAT(ConnectionMistakes("depot: {a: ~}"), HasSubstr("missing required key 'address'"));
-  EXPECT_THAT(ConnectionMistakes("depot: [a]"),
+  EXPECT_THAT(ParseConnections("depot: {a: ~}"), HasSubstr("missing required key 'address'"));
+  EXPECT_THAT(ParseConnections("depot: [a]"),
               HasSubstr("depot: expected a map of names to connections, got a list"));
-  EXPECT_EQ(ConnectionMistakes(""), "");
+  EXPECT_EQ(ParseConnections(""), "");
 }
 
 TEST_F(RegistryTest, TakesTimingFromTheConnection) {
-  connections_ = Connections("depot: {main: {address: a, interval: 30s, timeout: 9s, maxAge: 4m}}");
+  ParseConnections("depot: {main: {address: a, interval: 30s, timeout: 9s, maxAge: 4m}}");
   const SignalDefinition signal = Signal("targetSize: 5\n");
   EXPECT_EQ(signal.type, "crates");
   EXPECT_EQ(signal.connection, "main");
@@ -270,9 +234,7 @@ TEST_F(RegistryTest, RefusesTypesThatMayNotBeInline) {
       SignalMistakes("{type: secrets, label: l}", true),
       "a.yaml:1:8: type: signals of type secrets are not allowed inline; put it in a policy of "
       "the configuration");
-  Diagnostics none;
-  EXPECT_TRUE(
-      Parse(config::ParseYaml("{type: secrets, label: l}", "a.yaml", none).value_or(Node())));
+  EXPECT_TRUE(ParseSignal("{type: secrets, label: l}"));
 }
 
 TEST_F(RegistryTest, SuggestsOwnAndCommonKeys) {
@@ -286,14 +248,14 @@ TEST_F(RegistryTest, SuggestsOwnAndCommonKeys) {
 }
 
 TEST_F(RegistryTest, ReadsTriggerMetadata) {
-  const auto signal = Parse(Node::FromMetadata({{"type", "crates"},
-                                                {"labelNameFromEnv", "l"},
-                                                {"intervalFromEnv", "30s"},
-                                                {"onFaultHold", "5m"},
-                                                {"onFaultThen", "ignore"},
-                                                {"ignoreNullValues", "T"}}),
-                            true,
-                            "team");
+  const auto signal = ParseSignal(Node::FromMetadata({{"type", "crates"},
+                                                      {"labelNameFromEnv", "l"},
+                                                      {"intervalFromEnv", "30s"},
+                                                      {"onFaultHold", "5m"},
+                                                      {"onFaultThen", "ignore"},
+                                                      {"ignoreNullValues", "T"}}),
+                                  "team",
+                                  true);
   ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->timing.interval, seconds(30));
   EXPECT_EQ(signal->on_fault->hold, minutes(5));
@@ -328,23 +290,23 @@ TEST_F(RegistryTest, HasNoKeyTwice) {
 }
 
 TEST_F(RegistryTest, FindsConnectionsThatTheNamespaceMayUse) {
-  const ConnectionSet set = Connections(
+  ParseConnections(
       "depot:\n  main: {address: a, namespaces: [team]}\n  spare: {address: a}\n"
       "  third: {address: c, namespaces: ['*']}\n");
-  EXPECT_EQ(set.Find("depot", "main", "team").value()->name(), "main");
-  EXPECT_EQ(set.Find("depot", "main", "").value()->name(), "main");
-  EXPECT_EQ(set.Find("depot", "third", "anyone").value()->name(), "third");
-  EXPECT_EQ(set.Find("depot", "main", "other").error().code, ErrorCode::kPermissionDenied);
-  EXPECT_EQ(set.Find("depot", "mian", "team").error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(set.Find("depot", "mian", "team").error().message, HasSubstr("'main'"));
+  EXPECT_EQ(connections_.Find("depot", "main", "team").value()->name(), "main");
+  EXPECT_EQ(connections_.Find("depot", "main", "").value()->name(), "main");
+  EXPECT_EQ(connections_.Find("depot", "third", "anyone").value()->name(), "third");
+  EXPECT_EQ(connections_.Find("depot", "main", "other").error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(connections_.Find("depot", "mian", "team").error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(connections_.Find("depot", "mian", "team").error().message, HasSubstr("'main'"));
   // Who may not use a connection does not learn its name either.
-  EXPECT_THAT(set.Find("depot", "mian", "other").error().message, Not(HasSubstr("main")));
-  EXPECT_THAT(set.Find("depot", "", "team").error().message, HasSubstr("several"));
-  EXPECT_THAT(set.Find("mine", "", "team").error().message,
+  EXPECT_THAT(connections_.Find("depot", "mian", "other").error().message, Not(HasSubstr("main")));
+  EXPECT_THAT(connections_.Find("depot", "", "team").error().message, HasSubstr("several"));
+  EXPECT_THAT(connections_.Find("mine", "", "team").error().message,
               HasSubstr("add one under connections.mine"));
-  EXPECT_EQ(set.FindByAddress("depot", "a", "team").value()->name(), "main");
-  EXPECT_EQ(set.FindByAddress("depot", "a", "other").value()->name(), "spare");
-  EXPECT_EQ(set.FindByAddress("depot", "x", "team").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(connections_.FindByAddress("depot", "a", "team").value()->name(), "main");
+  EXPECT_EQ(connections_.FindByAddress("depot", "a", "other").value()->name(), "spare");
+  EXPECT_EQ(connections_.FindByAddress("depot", "x", "team").error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(RegistryTest, AnEmptyNameMeansTheOnlyConnection) {

@@ -11,46 +11,29 @@
 #include "config/params.h"
 #include "core/environment.h"
 #include "core/units.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/signal_test.h"
 
 namespace stoker::scalers {
 namespace {
 
 using testing::At;
 
-class CronScaler : public ::testing::Test {
+class CronScaler : public testing::SignalTest {
  protected:
   CronScaler() { RegisterCron(registry_); }
 
-  std::optional<SignalDefinition> Parse(const config::Node& node) {
-    diagnostics_ = {};
-    const ConnectionSet connections;
-    const ScalerDeps deps{world_.clock,
-                          world_.random,
-                          world_.environment,
-                          world_.files,
-                          world_.transports,
-                          world_.observer,
-                          world_.logger};
-    return registry_.ParseSignal(node, {connections, "", false, deps}, diagnostics_);
-  }
   std::optional<SignalDefinition> ParseYaml(const std::string& yaml) {
-    config::Diagnostics none;
-    return Parse(config::ParseYaml("type: cron\n" + yaml, "test.yaml", none).value());
+    return ParseSignal("type: cron\n" + yaml);
   }
   std::optional<SignalDefinition> ParseMetadata(std::map<std::string, std::string> metadata) {
     metadata["type"] = "cron";
-    return Parse(config::Node::FromMetadata(metadata));
+    return ParseSignal(config::Node::FromMetadata(metadata));
   }
   std::string errors() const { return diagnostics_.ToString(); }
 
   static Observation Poll(Source& source, std::string_view slot) {
     return source.Poll({.slot = At(slot)}).value();
   }
-
-  testing::FakeWorld world_;
-  Registry registry_;
-  config::Diagnostics diagnostics_;
 };
 
 constexpr char kOfficeHours[] =
@@ -148,17 +131,17 @@ TEST_F(CronScaler, RefusesWithPlaceAndMend) {
            {"start: 0 8 * * *\nend: 0 9 * * *\ndesiredReplicas: 1\n",
             "missing required key 'timezone'"},
            {"timezone: Mars/Olympus\nstart: 0 8 * * *\nend: 0 9 * * *\ndesiredReplicas: 1\n",
-            "test.yaml:2:11: timezone: unknown time zone; use an IANA name"},
+            "a.yaml:2:11: timezone: unknown time zone; use an IANA name"},
            {"timezone: UTC\nend: 0 9 * * *\ndesiredReplicas: 1\n", "every window needs 'start'"},
            {"timezone: UTC\nstart: 0 9 * * *\ndesiredReplicas: 1\n", "every window needs 'end'"},
            {"timezone: UTC\nstart: 0 8 * * *\nend: 0 9 * * *\n", "'desiredReplicas' is missing"},
            {"timezone: UTC\nstart: 0 8 * * *\nend: 0 9 * * *\ndesiredReplicas: 0\n",
-            "test.yaml:5:18: desiredReplicas: "},
+            "a.yaml:5:18: desiredReplicas: "},
            {"timezone: UTC\nstart: 0 24 * * *\nend: 0 9 * * *\ndesiredReplicas: 1\n",
-            "test.yaml:3:8: start: start is not a cron expression that can be used: the hour "
+            "a.yaml:3:8: start: start is not a cron expression that can be used: the hour "
             "field"},
            {"timezone: UTC\nstart: 0 8 * * *\nend: 0 0 30 2 *\ndesiredReplicas: 1\n",
-            "test.yaml:4:6: end: end is not a cron expression that can be used: it never fires"},
+            "a.yaml:4:6: end: end is not a cron expression that can be used: it never fires"},
            {"timezone: UTC\nstart: 0 8 * * *\nend: 00 08 * * ?\ndesiredReplicas: 1\n",
             "the window would always be open"},
            {"timezone: UTC\nstart: 0 8 * * *\nend: 0 9 * * *\ndesiredReplicas: 1\n"
@@ -216,7 +199,7 @@ TEST_F(CronScaler, IsDocumented) {
         config::ParseYaml(page.substr(begin, page.find("```", begin) - begin), "cron.md", none);
     ASSERT_TRUE(example) << none.ToString();
     for (const auto& signal : example->Find("signals")->entries()) {
-      EXPECT_TRUE(Parse(signal.value)) << errors();
+      EXPECT_TRUE(ParseSignal(signal.value)) << errors();
       ++examples;
     }
   }

@@ -3,31 +3,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/testing/fakes.h"
+#include "tests/testing/signal_test.h"
 
 namespace stoker::scalers {
 namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-using stoker::testing::FakeWorld;
 using ::testing::HasSubstr;
 
-class DirectoryScalerTest : public ::testing::Test {
+class DirectoryScalerTest : public testing::SignalTest {
  protected:
   DirectoryScalerTest() { RegisterDirectory(registry_); }
 
   std::optional<SignalDefinition> Signal(const std::string& yaml) {
-    config::Diagnostics diagnostics;
-    const auto node = config::ParseYaml("{type: directory, " + yaml + "}", "p.yaml", diagnostics);
-    std::optional<SignalDefinition> signal;
-    if (node) signal = registry_.ParseSignal(*node, {connections_, "", false, deps_}, diagnostics);
-    complaints_ = diagnostics.ToString();
-    return signal;
+    return ParseSignal("{type: directory, " + yaml + "}");
   }
   Result<Observation> Poll(const std::string& more) {
     const auto signal = Signal("path: /spool, " + more);
-    if (!signal) return Fail(ErrorCode::kInvalidArgument, complaints_);
+    if (!signal) return Fail(ErrorCode::kInvalidArgument, diagnostics_.ToString());
     return signal->make_source()->Poll({.slot = world_.clock.WallNow()});
   }
   double Value(const std::string& more) {
@@ -35,18 +29,6 @@ class DirectoryScalerTest : public ::testing::Test {
     if (!observation) ADD_FAILURE() << observation.error().message;
     return observation ? observation->value : -1;
   }
-
-  FakeWorld world_;
-  ScalerDeps deps_{world_.clock,
-                   world_.random,
-                   world_.environment,
-                   world_.files,
-                   world_.transports,
-                   world_.observer,
-                   world_.logger};
-  Registry registry_;
-  ConnectionSet connections_;
-  std::string complaints_;
 };
 
 TEST_F(DirectoryScalerTest, CountsFilesEvenEmptyOnes) {
@@ -76,7 +58,7 @@ TEST_F(DirectoryScalerTest, AMissingFolderIsAFaultWithTheMend) {
 
 TEST_F(DirectoryScalerTest, IsLookedAtEverySecond) {
   const auto signal = Signal("path: /spool, targetSize: 2, activationTargetSize: 1");
-  ASSERT_TRUE(signal) << complaints_;
+  ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->timing.interval, seconds(1));
   EXPECT_EQ(signal->timing.timeout, seconds(1));
   EXPECT_EQ(signal->timing.max_age, seconds(30));
@@ -88,7 +70,7 @@ TEST_F(DirectoryScalerTest, IsLookedAtEverySecond) {
 TEST_F(DirectoryScalerTest, IsNotForMetadata) {
   EXPECT_FALSE(registry_.signal_types().at(0).allowed_inline);
   EXPECT_FALSE(Signal("targetSize: 1"));
-  EXPECT_THAT(complaints_, HasSubstr("'path'"));
+  EXPECT_THAT(diagnostics_.ToString(), HasSubstr("'path'"));
 }
 
 }  // namespace

@@ -4,58 +4,36 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_waiter.h"
-#include "tests/testing/fakes.h"
+#include "tests/testing/signal_test.h"
 
 namespace stoker::scalers {
 namespace {
 
-using config::Diagnostics;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct PrometheusScaler : ::testing::Test {
-  testing::FakeWorld world;
-  ScalerDeps deps{world.clock,
-                  world.random,
-                  world.environment,
-                  world.files,
-                  world.transports,
-                  world.observer,
-                  world.logger};
-  Registry registry;
-  ConnectionSet connections;
-
+class PrometheusScaler : public testing::SignalTest {
+ protected:
   PrometheusScaler() {
-    RegisterPrometheus(registry, std::make_shared<testing::FakeWaiter>(world.clock));
+    RegisterPrometheus(registry_, std::make_shared<testing::FakeWaiter>(world_.clock));
     Connect("main: {url: 'http://prom.example:9090'}");
   }
 
   /// Makes `prometheus: {YAML}` the connections and gives back the complaints.
   std::string Connect(const std::string& yaml) {
-    Diagnostics diagnostics;
-    const auto node = config::ParseYaml("prometheus:\n  " + yaml, "c.yaml", diagnostics);
-    if (!node) return diagnostics.ToString();
-    connections = registry.ParseConnections(*node, deps, diagnostics);
-    return diagnostics.ToString();
+    return ParseConnections("prometheus:\n  " + yaml);
   }
-  std::string complaints;
   std::optional<SignalDefinition> Signal(const std::string& yaml,
                                          const std::string& name_space = "") {
-    Diagnostics diagnostics;
-    const auto node = config::ParseYaml("{type: prometheus, " + yaml + "}", "p.yaml", diagnostics);
-    std::optional<SignalDefinition> signal;
-    if (node)
-      signal = registry.ParseSignal(*node, {connections, name_space, false, deps}, diagnostics);
-    complaints = diagnostics.ToString();
-    return signal;
+    return ParseSignal("{type: prometheus, " + yaml + "}", name_space);
   }
   Result<Observation> Poll(const std::string& more = "") {
     const auto signal = Signal("query: up, threshold: 1" + more);
-    if (!signal) return Fail(ErrorCode::kInvalidArgument, complaints);
+    if (!signal) return Fail(ErrorCode::kInvalidArgument, diagnostics_.ToString());
     return signal->make_source()->Poll(
-        {.slot = world.clock.WallNow(), .deadline = world.clock.MonotonicNow() + seconds(3)});
+        {.slot = world_.clock.WallNow(), .deadline = world_.clock.MonotonicNow() + seconds(3)});
   }
   /// Each poll from now on finds a vector of these values.
   void Values(const std::vector<std::string>& values, const std::string& more = "") {
@@ -68,7 +46,7 @@ struct PrometheusScaler : ::testing::Test {
            more + "}");
   }
   void Answer(const std::string& body) {
-    world.transport->set_handler([body](const HttpRequest&) -> Result<HttpResponse> {
+    world_.transport->set_handler([body](const HttpRequest&) -> Result<HttpResponse> {
       return HttpResponse{.status = 200, .body = body};
     });
   }
@@ -77,7 +55,7 @@ struct PrometheusScaler : ::testing::Test {
 TEST_F(PrometheusScaler, FillsTheDefinition) {
   Connect("main: {url: 'http://a', interval: 30s, timeout: 5s, maxAge: 3m, maxConcurrent: 2}");
   const auto signal = Signal("query: up, threshold: 8, activationThreshold: 3");
-  ASSERT_TRUE(signal) << complaints;
+  ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->type, "prometheus");
   EXPECT_EQ(signal->connection, "main");
   EXPECT_EQ(signal->demand.target_size, 8);
@@ -93,7 +71,7 @@ TEST_F(PrometheusScaler, SignalsShareASourceWhenTheyAskTheSame) {
   Connect("{main: {url: 'http://a'}, other: {url: 'http://b'}}");
   const auto key = [&](const std::string& yaml) {
     const auto signal = Signal(yaml);
-    return signal ? signal->source_key : complaints;
+    return signal ? signal->source_key : diagnostics_.ToString();
   };
   const std::string base = key("connection: main, query: up, threshold: 1");
   EXPECT_EQ(key("connection: main, query: up, threshold: 2, activationThreshold: 9, interval: 1m"),
@@ -111,7 +89,7 @@ TEST_F(PrometheusScaler, AsksAtTheSlot) {
   EXPECT_FALSE(observation->empty);
   EXPECT_EQ(observation->value, 12.5);
   EXPECT_EQ(observation->detail, "1 series");
-  EXPECT_THAT(world.transport->requests().at(0).url, HasSubstr("query=up&time=1767571200.000&"));
+  EXPECT_THAT(world_.transport->requests().at(0).url, HasSubstr("query=up&time=1767571200.000&"));
 }
 
 TEST_F(PrometheusScaler, ReadsAScalar) {
@@ -176,7 +154,7 @@ TEST_F(PrometheusScaler, AFailedPollIsAnError) {
 TEST_F(PrometheusScaler, SaysWhichKeyIsWrong) {
   const auto wrong = [&](const std::string& yaml) {
     EXPECT_FALSE(Signal(yaml)) << yaml;
-    return complaints;
+    return diagnostics_.ToString();
   };
   EXPECT_THAT(wrong("threshold: 1"), HasSubstr("missing required key 'query'"));
   EXPECT_THAT(wrong("query: up"), HasSubstr("missing required key 'threshold'"));
@@ -202,7 +180,7 @@ TEST_F(PrometheusScaler, AnAddressMeansAConnectionAndIsNeverUsed) {
 
 TEST_F(PrometheusScaler, AConnectionServesOnlyItsNamespaces) {
   Connect("main: {url: 'http://a', namespaces: [team-a]}");
-  EXPECT_TRUE(Signal("query: up, threshold: 1", "team-a")) << complaints;
+  EXPECT_TRUE(Signal("query: up, threshold: 1", "team-a")) << diagnostics_.ToString();
   EXPECT_FALSE(Signal("query: up, threshold: 1", "team-b"));
   EXPECT_FALSE(Signal("query: up, threshold: 1, serverAddress: 'http://a'", "team-b"));
 }
@@ -219,9 +197,9 @@ TEST_F(PrometheusScaler, TellsWhereKedasOtherKeysAreSet) {
                                                         {"cortexOrgID", "X-Scope-OrgID"},
                                                         {"metricName", "remove it"}}) {
     EXPECT_FALSE(Signal("query: up, threshold: 1, " + key + ": s3cret"));
-    EXPECT_THAT(complaints, HasSubstr(key + ": not taken here; ")) << key;
-    EXPECT_THAT(complaints, HasSubstr(hint)) << key;
-    EXPECT_THAT(complaints, Not(HasSubstr("s3cret"))) << key;
+    EXPECT_THAT(diagnostics_.ToString(), HasSubstr(key + ": not taken here; ")) << key;
+    EXPECT_THAT(diagnostics_.ToString(), HasSubstr(hint)) << key;
+    EXPECT_THAT(diagnostics_.ToString(), Not(HasSubstr("s3cret"))) << key;
   }
 }
 
@@ -243,7 +221,7 @@ TEST_F(PrometheusScaler, RefusesConnectionsThatCannotWork) {
     const std::string said = Connect(yaml);
     EXPECT_THAT(said, HasSubstr(text)) << yaml;
     EXPECT_THAT(said, Not(HasSubstr("s3cret"))) << yaml;
-    EXPECT_TRUE(connections.all().empty()) << yaml;
+    EXPECT_TRUE(connections_.all().empty()) << yaml;
   }
 }
 
@@ -253,38 +231,34 @@ TEST_F(PrometheusScaler, HandsAuthAndTlsToTheTransport) {
               "true}, auth: {basic: {usernameFile: /u, passwordFile: /p}, headers: "
               "{X-Scope-OrgID: t}}}"),
       "");
-  EXPECT_EQ(world.transports.created.back().ca_file, "/ca");
-  EXPECT_EQ(world.transports.created.back().cert_file, "/c");
-  EXPECT_EQ(world.transports.created.back().key_file, "/k");
-  EXPECT_TRUE(world.transports.created.back().insecure_skip_verify);
-  world.files.Write("/u", "u");
-  world.files.Write("/p", "p");
+  EXPECT_EQ(world_.transports.created.back().ca_file, "/ca");
+  EXPECT_EQ(world_.transports.created.back().cert_file, "/c");
+  EXPECT_EQ(world_.transports.created.back().key_file, "/k");
+  EXPECT_TRUE(world_.transports.created.back().insecure_skip_verify);
+  world_.files.Write("/u", "u");
+  world_.files.Write("/p", "p");
   Values({"1"});
   ASSERT_TRUE(Poll());
-  const HttpRequest request = world.transport->requests().back();
+  const HttpRequest request = world_.transport->requests().back();
   const HttpResponse headers{.headers = request.headers};
   EXPECT_EQ(headers.Header("X-Scope-OrgID"), "t");
   EXPECT_EQ(headers.Header("Authorization"), "Basic dTpw");
 }
 
 TEST_F(PrometheusScaler, MetadataValuesStayOutOfComplaints) {
-  Diagnostics diagnostics;
   const auto node = config::Node::FromMetadata({{"type", "prometheus"},
                                                 {"serverAddress", "http://s3cret.example"},
                                                 {"query", "s3cret"},
                                                 {"threshold", "s3cret"},
                                                 {"onSeveral", "s3cret"}});
-  EXPECT_FALSE(registry.ParseSignal(node, {connections, "ns", true, deps}, diagnostics));
-  EXPECT_FALSE(diagnostics.empty());
-  EXPECT_THAT(diagnostics.ToString(), Not(HasSubstr("s3cret")));
-  Diagnostics more;
+  EXPECT_FALSE(ParseSignal(node, "ns", true));
+  EXPECT_THAT(diagnostics_.ToString(), Not(HasSubstr("s3cret")));
   const auto address = config::Node::FromMetadata({{"type", "prometheus"},
                                                    {"serverAddress", "http://s3cret.example"},
                                                    {"query", "s3cret"},
                                                    {"threshold", "1"}});
-  EXPECT_FALSE(registry.ParseSignal(address, {connections, "ns", true, deps}, more));
-  EXPECT_FALSE(more.empty());
-  EXPECT_THAT(more.ToString(), Not(HasSubstr("s3cret")));
+  EXPECT_FALSE(ParseSignal(address, "ns", true));
+  EXPECT_THAT(diagnostics_.ToString(), Not(HasSubstr("s3cret")));
 }
 
 }  // namespace

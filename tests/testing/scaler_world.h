@@ -1,0 +1,13 @@
+#pragma once
+
+#include "scalers/scaler.h"
+#include "tests/testing/fakes.h"
+
+namespace stoker::testing {
+
+/// A FakeWorld that scalers can be built with.
+struct ScalerWorld : FakeWorld {
+  scalers::ScalerDeps deps{clock, random, environment, files, transports, observer, logger};
+};
+
+}  // namespace stoker::testing

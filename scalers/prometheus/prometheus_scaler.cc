@@ -17,7 +17,6 @@ namespace {
 
 using config::Diagnostics;
 using config::Node;
-using config::Param;
 using config::ParamTable;
 
 constexpr char kType[] = "prometheus";

@@ -269,6 +269,7 @@ class Peer {
     step.end = limits.stop.stop_requested() ? End::kStopped : End::kDeadline;
     error_code ignored;
     socket().close(ignored);
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the handler sets it, which a template hides.
     while (!done) {
       context_.restart();
       context_.run();

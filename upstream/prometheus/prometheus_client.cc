@@ -100,7 +100,7 @@ void Client::LogChange(bool open, const std::string& why) const {
 Result<QueryResult> Client::Query(const std::string& promql,
                                   WallTime time,
                                   MonoTime deadline,
-                                  std::stop_token stop) {
+                                  const std::stop_token& stop) {
   const Result<HttpResponse> response = Ask(promql, time, deadline, stop);
   Result<QueryResult> result =
       response ? Judge(*response) : Result<QueryResult>(Fail(response.error()));

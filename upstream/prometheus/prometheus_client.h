@@ -65,7 +65,7 @@ class Client {
   Result<QueryResult> Query(const std::string& promql,
                             WallTime time,
                             MonoTime deadline,
-                            std::stop_token stop);
+                            const std::stop_token& stop);
 
  private:
   Client(ClientOptions options,

@@ -156,7 +156,9 @@ Error Client::Explain(const Result<HttpResponse>& outcome, std::string_view code
   return error(ErrorCode::kInvalidArgument, "the server refuses the request (" + answer + ")");
 }
 
-Result<Page> Client::ListPage(const ListRequest& request, MonoTime deadline, std::stop_token stop) {
+Result<Page> Client::ListPage(const ListRequest& request,
+                              MonoTime deadline,
+                              const std::stop_token& stop) {
   std::string region = RegionOf(request.bucket);
   bool redirected = false;
   bool renewed = false;

@@ -63,7 +63,7 @@ class Client {
  public:
   Client(ClientOptions options, ClientDeps deps);
 
-  Result<Page> ListPage(const ListRequest& request, MonoTime deadline, std::stop_token stop);
+  Result<Page> ListPage(const ListRequest& request, MonoTime deadline, const std::stop_token& stop);
 
  private:
   [[nodiscard]] std::string Url(const ListRequest& request, const std::string& region) const;

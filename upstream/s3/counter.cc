@@ -134,7 +134,7 @@ class ParallelCount {
  private:
   struct Stopper {
     std::stop_source source;
-    void operator()() { source.request_stop(); }
+    void operator()() const { source.request_stop(); }
   };
 
   void Work() {
@@ -216,7 +216,7 @@ class ParallelCount {
 Result<Count> CountObjects(Client& client,
                            const CountRequest& request,
                            MonoTime deadline,
-                           std::stop_token stop,
+                           const std::stop_token& stop,
                            int parallelism) {
   Lister lister(client, request, deadline);
   Result<Page> page = lister.List({}, stop);

@@ -41,7 +41,7 @@ struct Count {
 Result<Count> CountObjects(Client& client,
                            const CountRequest& request,
                            MonoTime deadline,
-                           std::stop_token stop,
+                           const std::stop_token& stop,
                            int parallelism = 8);
 
 }  // namespace stoker::s3

@@ -1,6 +1,7 @@
 #include "tests/contract/s3_contract.h"
 
 #include "tests/testing/fake_s3.h"
+#include "tests/testing/fake_waiter.h"
 
 namespace stoker::testing {
 namespace {
@@ -32,7 +33,7 @@ class FakeBackend final : public S3Backend {
 
   FakeWorld world_;
   FakeS3 s3_{kCredentials};
-  ClockWaiter waiter_{world_.clock};
+  FakeWaiter waiter_{world_.clock};
   std::unique_ptr<s3::Client> client_ = [this] {
     world_.transport->set_handler(s3_.Handler());
     return Make(kCredentials);

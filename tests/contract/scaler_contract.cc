@@ -4,26 +4,14 @@
 #include <ostream>
 #include <utility>
 
+#include "tests/testing/fake_waiter.h"
+
 namespace stoker::testing {
 namespace {
 
 using scalers::Observation;
 using scalers::SignalDefinition;
 using scalers::Source;
-
-/// Lets the clock pass instead of the time.
-class AdvancingWaiter final : public http::Waiter {
- public:
-  explicit AdvancingWaiter(FakeClock& clock) : clock_(clock) {}
-  bool WaitUntil(MonoTime when, std::stop_token stop) override {
-    if (stop.stop_requested()) return false;
-    if (when > clock_.MonotonicNow()) clock_.Advance(when - clock_.MonotonicNow());
-    return true;
-  }
-
- private:
-  FakeClock& clock_;
-};
 
 std::string Yaml(const ScalerFixture::Keys& keys) {
   std::string yaml;
@@ -42,34 +30,15 @@ std::ostream& operator<<(std::ostream& out, const ScalerFixture* fixture) {
 }
 
 ScalerContract::ScalerContract() {
-  fixture().add(registry_, std::make_shared<AdvancingWaiter>(world_.clock));
+  fixture().add(registry_, std::make_shared<FakeWaiter>(world_.clock));
   fixture().healthy(world_);
   if (fixture().connections.empty()) return;
-  const scalers::ScalerDeps deps{world_.clock,
-                                 world_.random,
-                                 world_.environment,
-                                 world_.files,
-                                 world_.transports,
-                                 world_.observer,
-                                 world_.logger};
-  config::Diagnostics diagnostics;
-  const auto node = config::ParseYaml(fixture().connections, "contract.yaml", diagnostics);
-  connections_ = registry_.ParseConnections(node.value(), deps, diagnostics);
-  EXPECT_TRUE(diagnostics.empty()) << diagnostics.ToString();
+  EXPECT_EQ(ParseConnections(fixture().connections), "");
 }
 
 std::optional<SignalDefinition> ScalerContract::ParseNode(const config::Node& node,
                                                           bool inline_object) {
-  const scalers::ScalerDeps deps{world_.clock,
-                                 world_.random,
-                                 world_.environment,
-                                 world_.files,
-                                 world_.transports,
-                                 world_.observer,
-                                 world_.logger};
-  diagnostics_ = {};
-  auto definition = registry_.ParseSignal(
-      node, {connections_, inline_object ? "team" : "", inline_object, deps}, diagnostics_);
+  auto definition = ParseSignal(node, inline_object ? "team" : "", inline_object);
   if (definition) timeout_ = definition->timing.timeout;
   return definition;
 }

@@ -206,11 +206,4 @@ int FakeCredentials::invalidations() const {
   return invalidations_;
 }
 
-bool ClockWaiter::WaitUntil(MonoTime when, std::stop_token stop) {
-  if (stop.stop_requested()) return false;
-  const MonoTime now = clock_.MonotonicNow();
-  if (when > now) clock_.Advance(when - now);
-  return true;
-}
-
 }  // namespace stoker::testing

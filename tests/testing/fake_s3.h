@@ -10,7 +10,6 @@
 #include "core/http_transport.h"
 #include "tests/testing/fakes.h"
 #include "upstream/aws/credentials.h"
-#include "upstream/http/retry.h"
 
 namespace stoker::testing {
 
@@ -65,16 +64,6 @@ class FakeCredentials final : public aws::CredentialsProvider {
   aws::Credentials credentials_;
   std::optional<aws::Credentials> next_;
   int invalidations_ = 0;
-};
-
-/// Lets time pass by moving the clock.
-class ClockWaiter final : public http::Waiter {
- public:
-  explicit ClockWaiter(FakeClock& clock) : clock_(clock) {}
-  bool WaitUntil(MonoTime when, std::stop_token stop) override;
-
- private:
-  FakeClock& clock_;
 };
 
 }  // namespace stoker::testing

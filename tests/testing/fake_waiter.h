@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "tests/testing/fakes.h"
@@ -8,19 +10,25 @@
 namespace stoker::testing {
 
 /// Lets no time pass but on the FakeClock, and remembers how long it was asked to wait.
+/// Thread-safe.
 class FakeWaiter final : public http::Waiter {
  public:
   explicit FakeWaiter(FakeClock& clock) : clock_(clock) {}
   bool WaitUntil(MonoTime when, std::stop_token stop) override {
     if (stop.stop_requested()) return false;
-    waits.push_back(when - clock_.MonotonicNow());
-    clock_.Advance(waits.back());
+    const Duration wait = std::max(when - clock_.MonotonicNow(), Duration(0));
+    {
+      const std::scoped_lock lock(mutex_);
+      waits.push_back(wait);
+    }
+    clock_.Advance(wait);
     return true;
   }
 
-  std::vector<Duration> waits;
+  std::vector<Duration> waits;  ///< to be read when nobody waits
 
  private:
+  std::mutex mutex_;
   FakeClock& clock_;
 };
 

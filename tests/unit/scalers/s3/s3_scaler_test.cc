@@ -6,24 +6,24 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_s3.h"
+#include "tests/testing/fake_waiter.h"
+#include "tests/testing/signal_test.h"
 
 namespace stoker::scalers {
 namespace {
 
-using config::Diagnostics;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using stoker::testing::ClockWaiter;
 using stoker::testing::FakeS3;
-using stoker::testing::FakeWorld;
+using stoker::testing::FakeWaiter;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class S3ScalerTest : public ::testing::Test {
+class S3ScalerTest : public testing::SignalTest {
  protected:
   S3ScalerTest() {
-    RegisterS3(registry_, std::make_shared<ClockWaiter>(world_.clock));
+    RegisterS3(registry_, std::make_shared<FakeWaiter>(world_.clock));
     world_.transport->set_handler(s3_.Handler());
     world_.files.Write("/id", "AKID\n");
     world_.files.Write("/secret", "s3cr3t\n");
@@ -34,32 +34,19 @@ class S3ScalerTest : public ::testing::Test {
   }
 
   /// Makes `s3: {YAML}` the connections and gives back the complaints.
-  std::string Connect(const std::string& yaml) {
-    Diagnostics diagnostics;
-    const auto node = config::ParseYaml("s3:\n  " + yaml, "c.yaml", diagnostics);
-    if (node) connections_ = registry_.ParseConnections(*node, deps_, diagnostics);
-    return diagnostics.ToString();
-  }
+  std::string Connect(const std::string& yaml) { return ParseConnections("s3:\n  " + yaml); }
   std::optional<SignalDefinition> Signal(const std::string& yaml,
                                          const std::string& name_space = "") {
-    Diagnostics diagnostics;
-    const auto node = config::ParseYaml("{type: s3, " + yaml + "}", "p.yaml", diagnostics);
-    std::optional<SignalDefinition> signal;
-    if (node) {
-      signal = registry_.ParseSignal(*node, {connections_, name_space, false, deps_}, diagnostics);
-    }
-    complaints_ = diagnostics.ToString();
-    code_ = diagnostics.ToError().code;
-    return signal;
+    return ParseSignal("{type: s3, " + yaml + "}", name_space);
   }
   std::string Complaints(const std::string& yaml, const std::string& name_space = "") {
     EXPECT_FALSE(Signal(yaml, name_space)) << yaml;
-    return complaints_;
+    return diagnostics_.ToString();
   }
 
   Result<Observation> Poll(const std::string& yaml, std::optional<double> enough = {}) {
     const auto signal = Signal("bucket: jobs, " + yaml);
-    if (!signal) return Fail(ErrorCode::kInvalidArgument, complaints_);
+    if (!signal) return Fail(ErrorCode::kInvalidArgument, diagnostics_.ToString());
     return signal->make_source()->Poll({.slot = world_.clock.WallNow(),
                                         .deadline = world_.clock.MonotonicNow() + seconds(10),
                                         .enough = enough});
@@ -70,24 +57,12 @@ class S3ScalerTest : public ::testing::Test {
     return observation ? observation->value : -1;
   }
 
-  FakeWorld world_;
   FakeS3 s3_{{"AKID", "s3cr3t", ""}};
-  ScalerDeps deps_{world_.clock,
-                   world_.random,
-                   world_.environment,
-                   world_.files,
-                   world_.transports,
-                   world_.observer,
-                   world_.logger};
-  Registry registry_;
-  ConnectionSet connections_;
-  std::string complaints_;
-  ErrorCode code_ = ErrorCode::kInternal;
 };
 
 TEST_F(S3ScalerTest, FillsTheDefinition) {
   const auto signal = Signal("bucket: jobs, targetSize: 2.5, activationTargetSize: 3");
-  ASSERT_TRUE(signal) << complaints_;
+  ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->connection, "lake");
   EXPECT_EQ(signal->demand.target_size, 2.5);
   EXPECT_EQ(signal->demand.activation, 3);
@@ -100,7 +75,7 @@ TEST_F(S3ScalerTest, FillsTheDefinition) {
 
 TEST_F(S3ScalerTest, TakesKedasSpellings) {
   const auto signal = Signal("awsRegion: us-east-1, bucketName: jobs, targetObjectSize: 4");
-  ASSERT_TRUE(signal) << complaints_;
+  ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->connection, "lake");
   EXPECT_EQ(signal->demand.target_size, 4);
   EXPECT_EQ(signal->source_key, Signal("bucket: jobs, targetSize: 9")->source_key);
@@ -152,7 +127,7 @@ TEST_F(S3ScalerTest, StopsWhenItIsEnough) {
 TEST_F(S3ScalerTest, BytesNeedAUnit) {
   const auto signal =
       Signal("bucket: jobs, measure: bytes, targetSize: 1GiB, activationTargetSize: 0");
-  ASSERT_TRUE(signal) << complaints_;
+  ASSERT_TRUE(signal) << diagnostics_.ToString();
   EXPECT_EQ(signal->demand.target_size, 1073741824);
   EXPECT_EQ(signal->demand.activation, 0);
   EXPECT_THAT(Complaints("bucket: jobs, measure: bytes, targetSize: 5"), HasSubstr("targetSize"));
@@ -166,7 +141,7 @@ TEST_F(S3ScalerTest, BytesNeedAUnit) {
 TEST_F(S3ScalerTest, EverySettingThatChangesTheAnswerIsInTheSourceKey) {
   const auto key = [&](const std::string& more) {
     const auto signal = Signal("bucket: jobs" + more);
-    return signal ? signal->source_key : complaints_;
+    return signal ? signal->source_key : diagnostics_.ToString();
   };
   const std::string base = key(", targetSize: 1");
   EXPECT_EQ(key(", targetSize: 2, activationTargetSize: 3, interval: 60s"), base);
@@ -200,10 +175,10 @@ TEST_F(S3ScalerTest, RefusesWhatItDoesNotTake) {
 TEST_F(S3ScalerTest, ConnectionsRestrictBucketsAndNamespaces) {
   ASSERT_EQ(Connect("{lake: {region: us-east-1, buckets: [jobs, more-jobs], namespaces: [etl]}}"),
             "");
-  EXPECT_TRUE(Signal("bucket: more-jobs, targetSize: 5", "etl")) << complaints_;
+  EXPECT_TRUE(Signal("bucket: more-jobs, targetSize: 5", "etl")) << diagnostics_.ToString();
   EXPECT_THAT(Complaints("bucket: private, targetSize: 5", "etl"),
               AllOf(HasSubstr("does not allow this bucket"), Not(HasSubstr("private"))));
-  EXPECT_EQ(code_, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(diagnostics_.ToError().code, ErrorCode::kPermissionDenied);
   EXPECT_THAT(Complaints("bucket: jobs, targetSize: 5", "other"), HasSubstr("namespace"));
 }
 
@@ -220,7 +195,7 @@ TEST_F(S3ScalerTest, ChoosesTheRegion) {
   EXPECT_EQ(Connect("lake: {region: eu-west-3}"), "");
   EXPECT_TRUE(connections_.all().at(0)->MatchesAddress("eu-west-3"));
   EXPECT_FALSE(connections_.all().at(0)->MatchesAddress("eu-west-1"));
-  EXPECT_THAT(Connect("lake: {region: evil.example/}"), HasSubstr("c.yaml:2:18"));
+  EXPECT_THAT(Connect("lake: {region: evil.example/}"), HasSubstr("a.yaml:2:18"));
 }
 
 TEST_F(S3ScalerTest, ConnectionMistakesAreNamed) {

@@ -6,13 +6,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_s3.h"
+#include "tests/testing/fake_waiter.h"
 
 namespace stoker::s3 {
 namespace {
 
-using stoker::testing::ClockWaiter;
 using stoker::testing::FakeCredentials;
 using stoker::testing::FakeS3;
+using stoker::testing::FakeWaiter;
 using stoker::testing::FakeWorld;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -69,7 +70,7 @@ class ClientTest : public ::testing::Test {
   }
 
   FakeWorld world_;
-  ClockWaiter waiter_{world_.clock};
+  FakeWaiter waiter_{world_.clock};
   std::shared_ptr<FakeCredentials> credentials_ =
       std::make_shared<FakeCredentials>(aws::Credentials{"AKID", "s3cr3t", ""});
   std::deque<Result<HttpResponse>> answers_;

@@ -6,13 +6,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/testing/fake_s3.h"
+#include "tests/testing/fake_waiter.h"
 
 namespace stoker::s3 {
 namespace {
 
-using stoker::testing::ClockWaiter;
 using stoker::testing::FakeCredentials;
 using stoker::testing::FakeS3;
+using stoker::testing::FakeWaiter;
 using stoker::testing::FakeWorld;
 using ::testing::HasSubstr;
 
@@ -54,7 +55,7 @@ class CounterTest : public ::testing::Test {
 
   FakeWorld world_;
   FakeS3 s3_{kCredentials};
-  ClockWaiter waiter_{world_.clock};
+  FakeWaiter waiter_{world_.clock};
   std::stop_source stop_;
   Client client_{{.connection = "lake", .region = "us-east-1"},
                  {world_.clock,

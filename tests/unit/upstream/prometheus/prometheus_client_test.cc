@@ -25,16 +25,19 @@ struct Prometheus : ::testing::Test {
   ClientOptions options{.connection = "main", .url = "http://prom.example:9090/"};
   std::unique_ptr<Client> client;
 
+  Result<std::unique_ptr<Client>> Create() {
+    return Client::Create(options,
+                          {world.clock,
+                           world.random,
+                           world.environment,
+                           world.files,
+                           world.transports,
+                           world.observer,
+                           world.logger,
+                           waiter});
+  }
   Client& Make() {
-    auto made = Client::Create(options,
-                               {world.clock,
-                                world.random,
-                                world.environment,
-                                world.files,
-                                world.transports,
-                                world.observer,
-                                world.logger,
-                                waiter});
+    auto made = Create();
     if (!made) throw std::runtime_error(made.error().message);
     client = std::move(*made);
     return *client;
@@ -97,15 +100,7 @@ TEST_F(Prometheus, RefusesUrlsThatCannotBe) {
   for (const std::string url :
        {"", "prom:9090", "ftp://prom", "http://user:s3cret@prom", "http://prom/?tenant=s3cret"}) {
     options.url = url;
-    const auto made = Client::Create(options,
-                                     {world.clock,
-                                      world.random,
-                                      world.environment,
-                                      world.files,
-                                      world.transports,
-                                      world.observer,
-                                      world.logger,
-                                      waiter});
+    const auto made = Create();
     ASSERT_FALSE(made) << url;
     EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(made.error().message, Not(HasSubstr("s3cret")));

@@ -2,8 +2,25 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 namespace stoker::adapter {
+namespace {
+
+/// The last value, and the last empty reading if that is later: onEmpty: zero counts it as good,
+/// and keeping one more costs nothing.
+void AppendLastGood(std::span<const Reading> readings, std::vector<Reading>& out) {
+  const auto good = std::find_if(readings.rbegin(), readings.rend(), [](const Reading& reading) {
+    return reading.kind != Reading::Kind::kFault;
+  });
+  const auto value = std::find_if(good, readings.rend(), [](const Reading& reading) {
+    return reading.kind == Reading::Kind::kValue;
+  });
+  if (value != readings.rend()) out.push_back(*value);
+  if (good != readings.rend() && good != value) out.push_back(*good);
+}
+
+}  // namespace
 
 ReadingWindow AppendReading(const ReadingWindow& window,
                             const Reading& reading,
@@ -15,33 +32,17 @@ ReadingWindow AppendReading(const ReadingWindow& window,
       return earlier.time >= reading.time;
     });
     const WallTime horizon = reading.time - lookback;
-    auto begin = std::find_if(
+    const auto begin = std::find_if(
         old.begin(), end, [&](const Reading& earlier) { return earlier.time >= horizon; });
-    // Empty readings count as good here: onEmpty: zero makes them so, and keeping one more costs
-    // nothing.
-    const auto good =
-        std::find_if(std::make_reverse_iterator(begin), old.rend(), [](const Reading& earlier) {
-          return earlier.kind != Reading::Kind::kFault;
-        });
-    const auto value =
-        std::find_if(std::make_reverse_iterator(begin), old.rend(), [](const Reading& earlier) {
-          return earlier.kind == Reading::Kind::kValue;
-        });
     next->reserve(static_cast<std::size_t>(std::distance(begin, end)) + 3);
-    if (value != old.rend()) next->push_back(*value);
-    if (good != old.rend() && good != value) next->push_back(*good);
+    AppendLastGood({old.begin(), begin}, *next);
     next->insert(next->end(), begin, end);
-    // What is replaced or in the future now may hold the last good reading, which no fault may cost
-    // us.
-    if (reading.kind == Reading::Kind::kFault) {
-      const auto kept =
-          std::find_if(old.rbegin(), std::make_reverse_iterator(end), [](const Reading& later) {
-            return later.kind != Reading::Kind::kFault;
-          });
-      if (kept != std::make_reverse_iterator(end)) {
-        next->push_back(*kept);
-        next->back().time = reading.time;
-      }
+    // What is replaced or in the future now may hold the last good reading, which no fault and no
+    // empty answer may cost us.
+    if (reading.kind != Reading::Kind::kValue) {
+      const std::size_t kept = next->size();
+      AppendLastGood({end, old.end()}, *next);
+      for (std::size_t i = kept; i < next->size(); ++i) (*next)[i].time = reading.time;
     }
   }
   next->push_back(reading);

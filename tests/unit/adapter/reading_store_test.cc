@@ -79,6 +79,25 @@ TEST(AppendReading, FaultAfterClockSetBackKeepsTheGoodReading) {
   EXPECT_EQ(window->front(), Value(kStart, 5));
 }
 
+TEST(AppendReading, EmptyInTheSameSlotKeepsTheValue) {
+  ReadingWindow window = AppendReading(nullptr, Value(kStart, 5), seconds(0));
+  for (int i = 0; i < 3; ++i) {
+    window = AppendReading(window, {.time = kStart, .kind = Reading::Kind::kEmpty}, seconds(0));
+  }
+  EXPECT_EQ(window->front(), Value(kStart, 5));
+  EXPECT_EQ(window->back().kind, Reading::Kind::kEmpty);
+}
+
+TEST(AppendReading, FaultAfterClockSetBackKeepsTheValueBehindAnEmptyReading) {
+  ReadingWindow window = AppendReading(nullptr, Value(kStart + minutes(10), 5), minutes(60));
+  window = AppendReading(
+      window, {.time = kStart + minutes(11), .kind = Reading::Kind::kEmpty}, minutes(60));
+  window = AppendReading(window, Fault(kStart), minutes(60));
+  ASSERT_EQ(window->size(), 3U);
+  EXPECT_EQ(window->front(), Value(kStart, 5));
+  EXPECT_EQ((*window)[1].kind, Reading::Kind::kEmpty);
+}
+
 TEST(AppendReading, LeavesTheOldWindowAlone) {
   const ReadingWindow old = AppendReading(nullptr, Value(kStart, 1), minutes(60));
   const ReadingWindow next = AppendReading(old, Value(kStart + seconds(15), 2), minutes(60));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -131,7 +132,8 @@ void Poller::Core::OnTimer(const std::shared_ptr<Polled>& polled, std::uint64_t 
 
 // Needs the lock.
 void Poller::Core::Begin(const std::shared_ptr<Polled>& polled, WallTime slot) {
-  if (polled->in_flight) return;  // the last poll is late; its reading comes first
+  // When the last poll is late, its reading comes first.
+  if (polled->in_flight || stop.stop_requested()) return;
   polled->in_flight = true;
   auto work = [self = weak_from_this(), polled, slot] {
     if (const std::shared_ptr<Core> core = self.lock()) core->Run(polled, slot);
@@ -258,7 +260,16 @@ Poller::Poller(
 
 Poller::~Poller() { Stop(); }
 
-void Poller::Stop() { core_->stop.request_stop(); }
+void Poller::Stop() {
+  core_->stop.request_stop();
+  // What waits holds its source, which holds its gate: undone, they would keep each other for ever.
+  std::vector<std::function<void()>> never;
+  const std::scoped_lock lock(core_->mutex);
+  for (const auto& [name, gate] : core_->gates) {
+    std::move(gate->waiting.begin(), gate->waiting.end(), std::back_inserter(never));
+    gate->waiting.clear();
+  }
+}
 
 std::unique_ptr<Poller::Lease> Poller::Acquire(const scalers::SignalDefinition& definition,
                                                SourceNeeds needs,

@@ -196,5 +196,35 @@ TEST_F(PollerTest, StopEndsPolling) {
   EXPECT_TRUE(upstream_.polls("a").front().stop.stop_requested());
 }
 
+TEST_F(PollerTest, StopLetsGoOfWhatWaitsForItsTurn) {
+  std::vector<std::weak_ptr<int>> sources;
+  {
+    Poller poller(world_.clock, world_.executor, world_.executor, counts_, world_.logger);
+    std::vector<std::unique_ptr<Poller::Lease>> leases;
+    for (const char* name : {"a", "b", "c"}) {
+      scalers::SignalDefinition definition = Definition(name, "main");
+      definition.max_concurrent = 1;
+      auto alive = std::make_shared<int>(0);
+      sources.push_back(alive);
+      definition.make_source = [make = definition.make_source, alive = std::move(alive)] {
+        struct Alive final : scalers::Source {
+          Result<scalers::Observation> Poll(const scalers::PollContext& context) override {
+            return source->Poll(context);
+          }
+          std::shared_ptr<int> alive;
+          std::unique_ptr<scalers::Source> source;
+        };
+        auto source = std::make_unique<Alive>();
+        source->alive = alive;
+        source->source = make();
+        return source;
+      };
+      leases.push_back(poller.Acquire(definition, Needs(seconds(15))));
+    }
+  }
+  world_.executor.RunReady();
+  for (const std::weak_ptr<int>& source : sources) EXPECT_TRUE(source.expired());
+}
+
 }  // namespace
 }  // namespace stoker::adapter

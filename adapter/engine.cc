@@ -10,22 +10,21 @@
 namespace stoker::adapter {
 namespace {
 
-/// A ScaledObject's namespace, name and metadata as one unambiguous string.
+/// A ScaledObject's namespace, name and metadata as one unambiguous string, whatever they contain.
 std::string ObjectKey(const ObjectRef& ref) {
-  std::string key = ref.name_space;
-  key += '\0';
-  key += ref.name;
-  for (const auto& [name, value] : ref.metadata) {
-    key += '\0';
-    key += name;
-    key += '\0';
-    key += value;
-  }
   // Trust is part of the question: an answer earned with a certificate is not for callers without
   // one.
-  if (ref.peer_authenticated) {
-    key += '\0';
-    key += '+';
+  std::string key = ref.peer_authenticated ? "+" : "-";
+  const auto append = [&key](const std::string& part) {
+    key += std::to_string(part.size());
+    key += ':';
+    key += part;
+  };
+  append(ref.name_space);
+  append(ref.name);
+  for (const auto& [name, value] : ref.metadata) {
+    append(name);
+    append(value);
   }
   return key;
 }
@@ -51,7 +50,7 @@ Duration LongestHold(const policy::Policy& policy) {
 struct Engine::Object {
   ObjectRef ref;
   Trigger trigger;
-  std::atomic<Duration::rep> last_asked{0};  // wall time
+  std::atomic<MonoTime> last_asked{};  // the wall clock may be set
   std::mutex mutex;
   EvaluationPtr evaluation;  // null: see error
   std::optional<Error> error;
@@ -67,7 +66,7 @@ struct Engine::Object {
 
 struct Engine::Retired {
   EvaluationPtr evaluation;
-  WallTime expires;
+  MonoTime expires;
 };
 
 /// Lets a stream follow its object from evaluation to evaluation.
@@ -137,19 +136,20 @@ std::shared_ptr<const CompiledConfig> Engine::config() const {
   return config_;
 }
 
-Engine::EvaluationPtr Engine::MakeEvaluation(CompiledPolicy compiled) {
+Engine::EvaluationPtr Engine::MakeEvaluation(CompiledPolicy compiled, bool is_inline) {
   return std::make_shared<Evaluation>(
       std::move(compiled),
       deps_.clock,
-      [this](const policy::Policy& policy, const DecisionPtr& before, const DecisionPtr& now) {
-        OnDecision(policy, before, now);
-      });
+      [this, is_inline](const policy::Policy& policy,
+                        const DecisionPtr& before,
+                        const DecisionPtr& now) { OnDecision(policy, is_inline, before, now); });
 }
 
 void Engine::OnDecision(const policy::Policy& policy,
+                        bool is_inline,
                         const DecisionPtr& before,
                         const DecisionPtr& now) const {
-  deps_.decision_observer.OnDecision(policy.name, now->bound);
+  deps_.decision_observer.OnDecision(is_inline ? kInlinePolicy : policy.name, now->bound);
   const bool failed_before = before && before->error && !Waiting(*before);
   const bool fails_now = now->error && !Waiting(*now);
   if (fails_now && !failed_before) {
@@ -182,7 +182,7 @@ void Engine::Apply(std::shared_ptr<const CompiledConfig> config) {
     evaluation->Start(poller_, connections_changed);
     next.emplace(name, std::move(evaluation));
   }
-  const WallTime now = deps_.clock.WallNow();
+  const MonoTime now = deps_.clock.MonotonicNow();
   for (auto& [name, evaluation] : policies_) {
     if (next.contains(name)) {
       graveyard.push_back(evaluation);
@@ -227,7 +227,7 @@ void Engine::Sweep() {
   std::vector<EvaluationPtr> evaluations;  // declared before the lock: destroyed after it is gone
   std::vector<ObjectPtr> objects;
   const std::unique_lock lock(mutex_);
-  const WallTime now = deps_.clock.WallNow();
+  const MonoTime now = deps_.clock.MonotonicNow();
   for (auto it = retired_.begin(); it != retired_.end();) {
     if (it->second.expires > now) {
       ++it;
@@ -251,8 +251,7 @@ void Engine::Sweep() {
       std::erase_if(object.listeners, [](const auto& weak) { return weak.expired(); });
       has_listeners = !object.listeners.empty();
     }
-    const WallTime asked{Duration(object.last_asked.load())};
-    if (has_listeners || now - asked < kForgetAfter) {
+    if (has_listeners || now - object.last_asked.load() < kForgetAfter) {
       ++it;
       continue;
     }
@@ -342,7 +341,7 @@ Result<Engine::EvaluationPtr> Engine::BindInline(const ObjectRef& ref,
                           compiled->fingerprint + "\n" + config.connections_fingerprint;
   std::weak_ptr<Evaluation>& slot = shared_[key];
   if (EvaluationPtr existing = slot.lock()) return existing;
-  EvaluationPtr evaluation = MakeEvaluation(std::move(*compiled));
+  EvaluationPtr evaluation = MakeEvaluation(std::move(*compiled), true);
   evaluation->Start(poller_, replace_sources);
   slot = evaluation;
   return evaluation;
@@ -359,7 +358,7 @@ Result<Engine::EvaluationPtr> Engine::Bind(const ObjectRef& ref,
 
 Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknown) {
   const std::string key = ObjectKey(ref);
-  const Duration::rep now = deps_.clock.WallNow().time_since_epoch().count();
+  const MonoTime now = deps_.clock.MonotonicNow();
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = objects_.find(key); found != objects_.end()) {
@@ -452,7 +451,10 @@ void Engine::DecideSoon(const ObjectRef& ref,
       });
   {
     const std::scoped_lock lock(waiters_mutex_);
-    std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+    // Only when it would grow, so that thousands who wait do not cost their square.
+    if (waiters_.size() == waiters_.capacity()) {
+      std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+    }
     waiters_.push_back(waiter);
   }
   evaluation->Listen(waiter->listener);
@@ -520,6 +522,8 @@ std::vector<ObjectView> Engine::Objects() const {
   std::vector<ObjectView> views;
   const std::shared_lock lock(mutex_);
   views.reserve(objects_.size());
+  const WallTime wall_now = deps_.clock.WallNow();
+  const MonoTime now = deps_.clock.MonotonicNow();
   for (const auto& [key, object] : objects_) {
     const std::scoped_lock object_lock(object->mutex);
     ObjectView view;
@@ -527,7 +531,7 @@ std::vector<ObjectView> Engine::Objects() const {
     view.name = object->ref.name;
     view.is_inline = object->is_inline();
     view.policy = view.is_inline ? object->trigger.metric : object->trigger.policy;
-    view.last_asked = WallTime(Duration(object->last_asked.load()));
+    view.last_asked = wall_now - (now - object->last_asked.load());
     if (object->evaluation) {
       view.definition = object->evaluation->policy();
       view.decision = object->evaluation->Current();

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -22,7 +23,8 @@
 
 namespace stoker::adapter {
 
-/// Told of decisions, for metrics. Thread-safe.
+/// Told of decisions, for metrics. Thread-safe. `policy` is kInlinePolicy for all inline objects:
+/// they come and go, and metrics that count never forget a name.
 class DecisionObserver {
  public:
   virtual ~DecisionObserver() = default;
@@ -37,6 +39,7 @@ class DecisionObserver {
 /// outlives it, and the executors are stopped before it is destroyed.
 class Engine final : public Decisions {
  public:
+  static constexpr std::string_view kInlinePolicy = "(inline)";
   static constexpr Duration kForgetAfter = std::chrono::minutes(10);
 
   struct Deps {
@@ -108,8 +111,9 @@ class Engine final : public Decisions {
                                    const Trigger& trigger,
                                    const CompiledConfig& config,
                                    bool replace_sources);
-  EvaluationPtr MakeEvaluation(CompiledPolicy compiled);
+  EvaluationPtr MakeEvaluation(CompiledPolicy compiled, bool is_inline = false);
   void OnDecision(const policy::Policy& policy,
+                  bool is_inline,
                   const DecisionPtr& before,
                   const DecisionPtr& now) const;
   void ScheduleSweep();

@@ -4,6 +4,19 @@
 #include <utility>
 
 namespace stoker::adapter {
+namespace {
+
+/// Whether the value at hand is of a count that stopped before what this policy needs, because it
+/// was made for others. Deciding from it could shrink the target; the poller counts anew at once.
+bool StoppedTooEarly(const ReadingWindow& window, std::optional<double> enough) {
+  if (window == nullptr) return false;
+  const auto newest = std::find_if(window->rbegin(), window->rend(), [](const Reading& reading) {
+    return reading.kind == Reading::Kind::kValue;
+  });
+  return newest != window->rend() && newest->at_least && (!enough || newest->value < *enough);
+}
+
+}  // namespace
 
 Evaluation::Evaluation(CompiledPolicy compiled, const Clock& clock, OnDecision on_decision)
     : compiled_(std::move(compiled)), clock_(clock), on_decision_(std::move(on_decision)) {}
@@ -48,7 +61,10 @@ bool Evaluation::Attempted() const {
 
 void Evaluation::Listen(std::weak_ptr<Listener> listener) {
   const std::scoped_lock lock(mutex_);
-  std::erase_if(listeners_, [](const std::weak_ptr<Listener>& weak) { return weak.expired(); });
+  // Only when it would grow, so that thousands of listeners do not cost their square.
+  if (listeners_.size() == listeners_.capacity()) {
+    std::erase_if(listeners_, [](const std::weak_ptr<Listener>& weak) { return weak.expired(); });
+  }
   listeners_.push_back(std::move(listener));
 }
 
@@ -74,7 +90,9 @@ DecisionPtr Evaluation::Decide(WallTime now) {
   inputs.reserve(leases_.size());
   for (const std::unique_ptr<Poller::Lease>& lease : leases_) {
     PollStatus status = lease->status();
-    inputs.push_back({.window = lease->window(),
+    ReadingWindow window = lease->window();
+    if (StoppedTooEarly(window, policy::Enough(*compiled_.policy, inputs.size()))) window = nullptr;
+    inputs.push_back({.window = std::move(window),
                       .last_error = std::move(status.error),
                       .warnings = std::move(status.warnings),
                       .detail = std::move(status.detail),

@@ -19,8 +19,10 @@ using ::testing::Not;
 class Ignore final : public PollObserver, public DecisionObserver {
  public:
   void OnPoll(std::string_view, std::string_view, std::string_view, Duration) override {}
-  void OnDecision(std::string_view, policy::Bound) override { ++decisions; }
-  int decisions = 0;
+  void OnDecision(std::string_view policy, policy::Bound) override {
+    ++decisions[std::string(policy)];
+  }
+  std::map<std::string, int> decisions;
 };
 
 class EngineTest : public ::testing::Test {
@@ -427,6 +429,70 @@ TEST_F(EngineTest, StreamForAnUnknownPolicyHealsWhenItComes) {
   world_.clock.Advance(seconds(15));
   ASSERT_FALSE(targets.empty());
   EXPECT_EQ(targets.back(), 12);
+}
+
+TEST_F(EngineTest, ReloadNeverDecidesFromACountThatStoppedTooEarly) {
+  const auto apply = [this](const std::string& target_size) {
+    Apply("policies: {etl: {replicas: {max: 10}, signals: {queue: {type: fake, source: a, " +
+          ("targetSize: " + target_size + "}}}}\n"));
+  };
+  scalers::Observation stopped = testing::FakeUpstream::Value(50);
+  stopped.at_least = true;
+  upstream_.Answer("a", stopped);
+  apply("5");
+  const ObjectRef ref = Ref({{"policy", "etl"}});
+  EXPECT_EQ(Target(ref), 10);
+  upstream_.SetFault("a", "down");
+  apply("10");
+  const Result<DecisionPtr> decision = engine_.Decide(ref);
+  ASSERT_FALSE(decision) << "at least 50 is no reason to go down to 5";
+  EXPECT_EQ(decision.error().code, ErrorCode::kUnavailable);
+  stopped.value = 100;
+  upstream_.Answer("a", stopped);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(Target(ref), 10);
+}
+
+TEST_F(EngineTest, SettingTheWallClockForgetsNobody) {
+  upstream_.Set("a", 60);
+  upstream_.Set("c", 3);
+  Apply(std::string(kInline) + kPolicies);
+  ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", "c"}})));
+  Apply(kInline);
+  EXPECT_EQ(engine_.Policies().size(), 2U) << "both retired";
+  world_.clock.JumpWall(std::chrono::hours(2));
+  world_.clock.Advance(minutes(2));
+  EXPECT_EQ(engine_.Objects().size(), 1U);
+  EXPECT_EQ(engine_.Policies().size(), 2U);
+  world_.clock.JumpWall(-std::chrono::hours(24));
+  world_.clock.Advance(minutes(40));
+  EXPECT_TRUE(engine_.Objects().empty());
+  EXPECT_TRUE(engine_.Policies().empty());
+}
+
+TEST_F(EngineTest, MetadataCannotPassForACertificate) {
+  upstream_.Set("c", 3);
+  Apply("server: {inline: {enabled: true, trust: mtls}}\n");
+  ObjectRef trusted = Ref({{"type", "fake"}, {"source", "c"}});
+  trusted.peer_authenticated = true;
+  ASSERT_TRUE(engine_.Specs(trusted));
+  world_.executor.RunReady();
+  EXPECT_EQ(Target(trusted), 3);
+  ObjectRef forged = Ref({{"source", "c"}, {"type", std::string("fake\0+", 6)}});
+  EXPECT_EQ(engine_.Decide(forged).error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(EngineTest, InlineObjectsAreCountedUnderOneName) {
+  upstream_.Set("a", 60);
+  Apply(std::string(kInline) + kPolicies);
+  for (const char* source : {"c", "d"}) {
+    ASSERT_TRUE(engine_.Specs(Ref({{"type", "fake"}, {"source", source}})));
+  }
+  world_.executor.RunReady();
+  EXPECT_THAT(ignore_.decisions,
+              ElementsAre(::testing::Pair("(inline)", 2),
+                          ::testing::Pair("etl", 1),
+                          ::testing::Pair("private", 1)));
 }
 
 TEST_F(EngineTest, PerSignalMetricsHaveASpecEach) {

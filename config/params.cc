@@ -285,6 +285,16 @@ void ParamWalker::Declare(ParamInfo info, Reader reader) {
   readers_.push_back(std::move(reader));
 }
 
+void ParamWalker::Include(const ParamWalker& part, const std::function<void*(void*)>& narrow) {
+  for (std::size_t i = 0; i < part.infos_.size(); ++i) {
+    Declare(
+        part.infos_[i],
+        [read = part.readers_[i], narrow](const Node& value, void* out, Diagnostics& diagnostics) {
+          read(value, narrow(out), diagnostics);
+        });
+  }
+}
+
 bool ParamWalker::Walk(const Node& node, void* out, Diagnostics& diagnostics) const {
   const std::size_t before = diagnostics.items().size();
   if (!node.IsMap() && !node.IsNull()) {

@@ -170,6 +170,8 @@ class ParamWalker {
  public:
   using Reader = std::function<void(const Node& value, void* out, Diagnostics& diagnostics)>;
   void Declare(ParamInfo info, Reader reader);
+  /// Declares all that `part` does; `narrow` finds in our `out` what it fills.
+  void Include(const ParamWalker& part, const std::function<void*(void*)>& narrow);
   /// False when a diagnostic was added. A null value counts as not given. Adds one for: not a map,
   /// unknown key (with the nearest one), a key given twice under two spellings, a required key that
   /// is missing.
@@ -244,6 +246,14 @@ class ParamTable {
     return *this;
   }
 
+  /// The keys of `table` too, in this same map; they fill `part` of the struct. `table` is copied.
+  template <class U>
+  ParamTable& Include(U T::*part, const ParamTable<U>& table) {
+    walker_.Include(table.walker_,
+                    [part](void* out) -> void* { return &(static_cast<T*>(out)->*part); });
+    return *this;
+  }
+
   /// Anything else: `read` fills the struct and adds its own diagnostics.
   ParamTable& AddCustom(std::string key,
                         Param param,
@@ -277,6 +287,8 @@ class ParamTable {
   [[nodiscard]] const std::vector<ParamInfo>& infos() const { return walker_.infos(); }
 
  private:
+  template <class U>
+  friend class ParamTable;
   ParamWalker walker_;
 };
 

@@ -23,6 +23,52 @@ bool ReadAmount(const config::Node& node,
 
 }  // namespace
 
+config::ParamTable<ObjectKeys> ObjectKeysTable(const std::string& named, bool skip_empty) {
+  return config::ParamTable<ObjectKeys>()
+      .Add("measure",
+           &ObjectKeys::measure,
+           {.help = "What is counted: the objects, or their bytes.",
+            .fallback = "objects",
+            .choices = {"objects", "bytes"}})
+      .AddCustom(
+          "targetSize",
+          {.help = "How many objects, or bytes (with a unit), one replica is for; over 0.",
+           .required = true,
+           .aliases = {"targetObjectSize"},
+           .example = "5"},
+          [](const config::Node& node, ObjectKeys& out, config::Diagnostics&) {
+            out.target_size = node;
+          },
+          config::ParamType::kString)
+      .AddCustom(
+          "activationTargetSize",
+          {.help = "The signal lifts the target above 0 only while the value is greater.",
+           .fallback = "0",
+           .aliases = {"activationTargetObjectSize"}},
+          [](const config::Node& node, ObjectKeys& out, config::Diagnostics&) {
+            out.activation = node;
+          },
+          config::ParamType::kString)
+      .Add(
+          "suffix",
+          &ObjectKeys::suffix,
+          {.help = "Count only " + named + "s that end so.", .non_empty = true, .example = ".json"})
+      .Add("glob",
+           &ObjectKeys::glob,
+           {.help =
+                "Count only " + named + "s that match: * and ? stay within a folder, ** does not.",
+            .non_empty = true,
+            .example = "job-*.json"})
+      .Add("minAge",
+           &ObjectKeys::min_age,
+           {.help = "Count only what was last written this long ago or longer.",
+            .fallback = "0s",
+            .min = 0})
+      .Add("skipEmptyObjects",
+           &ObjectKeys::skip_empty,
+           {.help = "Leave out those of no bytes.", .fallback = skip_empty ? "true" : "false"});
+}
+
 bool ObjectKeys::Counts(std::string_view name,
                         std::uint64_t size_bytes,
                         WallTime modified,

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "config/params.h"
 #include "core/signal.h"
@@ -36,68 +35,7 @@ struct ObjectKeys {
   [[nodiscard]] std::string SourceKey() const;
 };
 
-/// Adds these keys to a signal type's own table. `named`: what suffix and glob look at.
-template <class T>
-void AddObjectKeys(config::ParamTable<T>& table,
-                   ObjectKeys T::*keys,
-                   const std::string& named,
-                   bool skip_empty) {
-  using config::Param;
-  using config::ParamType;
-  const auto add = [&](std::string key, ParamType type, Param param, auto field) {
-    table.AddCustom(
-        std::move(key),
-        param,
-        [keys, param, field](const config::Node& node, T& out, config::Diagnostics& diagnostics) {
-          config::ReadValue(node, param, field(out.*keys), diagnostics);
-        },
-        type);
-  };
-  add("measure",
-      ParamType::kString,
-      {.help = "What is counted: the objects, or their bytes.",
-       .fallback = "objects",
-       .choices = {"objects", "bytes"}},
-      [](ObjectKeys& out) -> std::string& { return out.measure; });
-  table.AddCustom(
-      "targetSize",
-      {.help = "How many objects, or bytes (with a unit), one replica is for; over 0.",
-       .required = true,
-       .aliases = {"targetObjectSize"},
-       .example = "5"},
-      [keys](const config::Node& node, T& out, config::Diagnostics&) {
-        (out.*keys).target_size = node;
-      },
-      ParamType::kString);
-  table.AddCustom(
-      "activationTargetSize",
-      {.help = "The signal lifts the target above 0 only while the value is greater.",
-       .fallback = "0",
-       .aliases = {"activationTargetObjectSize"}},
-      [keys](const config::Node& node, T& out, config::Diagnostics&) {
-        (out.*keys).activation = node;
-      },
-      ParamType::kString);
-  add("suffix",
-      ParamType::kString,
-      {.help = "Count only " + named + "s that end so.", .non_empty = true, .example = ".json"},
-      [](ObjectKeys& out) -> std::string& { return out.suffix; });
-  add("glob",
-      ParamType::kString,
-      {.help = "Count only " + named + "s that match: * and ? stay within a folder, ** does not.",
-       .non_empty = true,
-       .example = "job-*.json"},
-      [](ObjectKeys& out) -> std::string& { return out.glob; });
-  add("minAge",
-      ParamType::kDuration,
-      {.help = "Count only what was last written this long ago or longer.",
-       .fallback = "0s",
-       .min = 0},
-      [](ObjectKeys& out) -> Duration& { return out.min_age; });
-  add("skipEmptyObjects",
-      ParamType::kBool,
-      {.help = "Leave out those of no bytes.", .fallback = skip_empty ? "true" : "false"},
-      [](ObjectKeys& out) -> bool& { return out.skip_empty; });
-}
+/// These keys, for a signal type's own table to include. `named`: what suffix and glob look at.
+config::ParamTable<ObjectKeys> ObjectKeysTable(const std::string& named, bool skip_empty);
 
 }  // namespace stoker::scalers

@@ -15,17 +15,15 @@ struct SignalKeys {
 };
 
 const config::ParamTable<SignalKeys>& SignalTable() {
-  static const auto kTable = [] {
-    config::ParamTable<SignalKeys> table;
-    table.Add("path",
-              &SignalKeys::path,
-              {.help = "The folder; relative to where Stoker was started.",
-               .required = true,
-               .non_empty = true,
-               .example = "/var/spool/jobs"});
-    AddObjectKeys(table, &SignalKeys::files, "file", /*skip_empty=*/false);
-    return table;
-  }();
+  static const auto kTable =
+      config::ParamTable<SignalKeys>()
+          .Add("path",
+               &SignalKeys::path,
+               {.help = "The folder; relative to where Stoker was started.",
+                .required = true,
+                .non_empty = true,
+                .example = "/var/spool/jobs"})
+          .Include(&SignalKeys::files, ObjectKeysTable("file", /*skip_empty=*/false));
   return kTable;
 }
 

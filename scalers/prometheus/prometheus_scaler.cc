@@ -74,31 +74,22 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
                  &AuthKeys::headers,
                  {.help = "More headers, e.g. a tenant; may go with any other kind.",
                   .example = "{X-Scope-OrgID: a}"});
-    const auto tls =
-        ParamTable<TlsOptions>()
-            .Add("ca",
-                 &TlsOptions::ca_file,
-                 {.help = "File with the authorities that sign the server's certificate. Default: "
-                          "the system's."})
-            .Add("cert", &TlsOptions::cert_file, {.help = "File with a client certificate."})
-            .Add("key", &TlsOptions::key_file, {.help = "File with the client certificate's key."})
-            .Add("insecureSkipVerify",
-                 &TlsOptions::insecure_skip_verify,
-                 {.help = "Accept any certificate.", .fallback = "false"});
-    auto table = ParamTable<ConnectionKeys>()
-                     .Add("url",
-                          &ConnectionKeys::url,
-                          {.help = "Where its HTTP API is, with the path before /api/v1 if any.",
-                           .required = true,
-                           .non_empty = true,
-                           .example = "http://prometheus.monitoring:9090"})
-                     .AddObject("auth",
-                                &ConnectionKeys::auth,
-                                auth,
-                                {.help = "At most one of basic, bearerTokenFile and sigv4."})
-                     .AddObject("tls", &ConnectionKeys::tls, tls, {.help = "For https."});
-    AddConnectionSettings(table, &ConnectionKeys::common);
-    return table;
+    return ParamTable<ConnectionKeys>()
+        .Add("url",
+             &ConnectionKeys::url,
+             {.help = "Where its HTTP API is, with the path before /api/v1 if any.",
+              .required = true,
+              .non_empty = true,
+              .example = "http://prometheus.monitoring:9090"})
+        .AddObject("auth",
+                   &ConnectionKeys::auth,
+                   auth,
+                   {.help = "At most one of basic, bearerTokenFile and sigv4."})
+        .AddObject("tls",
+                   &ConnectionKeys::tls,
+                   TlsTable(/*client_certificate=*/true),
+                   {.help = "For https."})
+        .Include(&ConnectionKeys::common, ConnectionSettingsTable());
   }();
   return kTable;
 }

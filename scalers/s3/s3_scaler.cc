@@ -58,53 +58,44 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
                  {.help = "File that holds the secret access key.",
                   .required = true,
                   .non_empty = true});
-    const auto tls =
-        ParamTable<TlsOptions>()
-            .Add("ca",
-                 &TlsOptions::ca_file,
-                 {.help = "File with the authorities that sign the server's certificate. Default: "
-                          "the system's."})
-            .Add("insecureSkipVerify",
-                 &TlsOptions::insecure_skip_verify,
-                 {.help = "Accept any certificate.", .fallback = "false"});
-    auto table =
-        ParamTable<ConnectionKeys>()
-            .Add("region",
-                 &ConnectionKeys::region,
-                 {.help = "AWS region of the buckets. Default: AWS_REGION, and us-east-1 with an "
-                          "endpoint.",
-                  .example = "eu-west-1"})
-            .Add("endpoint",
-                 &ConnectionKeys::endpoint,
-                 {.help = "URL of another server that speaks S3's protocol. Default: Amazon's.",
-                  .example = "https://minio.storage:9000"})
-            .Add("pathStyle",
-                 &ConnectionKeys::path_style,
-                 {.help = "Ask for host/bucket instead of bucket.host; most other servers need it.",
-                  .fallback = "false"})
-            .AddCustom(
-                "credentials",
-                {.help = "default (AWS' chain: environment, IRSA, shared profile, Pod Identity, "
-                         "IMDSv2), or {accessKeyIdFile, secretAccessKeyFile}.",
-                 .fallback = "default"},
-                [](const Node& node, ConnectionKeys& out, Diagnostics& diagnostics) {
-                  if (node.IsScalar() && node.scalar() == "default") return;
-                  if (!node.IsMap()) {
-                    Complain(node,
-                             "expected 'default' or {accessKeyIdFile, secretAccessKeyFile}; "
-                             "keys themselves do not belong in a configuration",
-                             diagnostics);
-                    return;
-                  }
-                  KeyFiles files;
-                  if (kFiles.Read(node, files, diagnostics)) out.credentials = files;
-                })
-            .Add("buckets",
-                 &ConnectionKeys::buckets,
-                 {.help = "Buckets that signals may name; empty: all.", .fallback = "[]"})
-            .AddObject("tls", &ConnectionKeys::tls, tls, {.help = "For an https endpoint."});
-    AddConnectionSettings(table, &ConnectionKeys::common, ConnectionKeys{}.common.timing);
-    return table;
+    return ParamTable<ConnectionKeys>()
+        .Add("region",
+             &ConnectionKeys::region,
+             {.help = "AWS region of the buckets. Default: AWS_REGION, and us-east-1 with an "
+                      "endpoint.",
+              .example = "eu-west-1"})
+        .Add("endpoint",
+             &ConnectionKeys::endpoint,
+             {.help = "URL of another server that speaks S3's protocol. Default: Amazon's.",
+              .example = "https://minio.storage:9000"})
+        .Add("pathStyle",
+             &ConnectionKeys::path_style,
+             {.help = "Ask for host/bucket instead of bucket.host; most other servers need it.",
+              .fallback = "false"})
+        .AddCustom("credentials",
+                   {.help = "default (AWS' chain: environment, IRSA, shared profile, Pod Identity, "
+                            "IMDSv2), or {accessKeyIdFile, secretAccessKeyFile}.",
+                    .fallback = "default"},
+                   [](const Node& node, ConnectionKeys& out, Diagnostics& diagnostics) {
+                     if (node.IsScalar() && node.scalar() == "default") return;
+                     if (!node.IsMap()) {
+                       Complain(node,
+                                "expected 'default' or {accessKeyIdFile, secretAccessKeyFile}; "
+                                "keys themselves do not belong in a configuration",
+                                diagnostics);
+                       return;
+                     }
+                     KeyFiles files;
+                     if (kFiles.Read(node, files, diagnostics)) out.credentials = files;
+                   })
+        .Add("buckets",
+             &ConnectionKeys::buckets,
+             {.help = "Buckets that signals may name; empty: all.", .fallback = "[]"})
+        .AddObject("tls",
+                   &ConnectionKeys::tls,
+                   TlsTable(/*client_certificate=*/false),
+                   {.help = "For an https endpoint."})
+        .Include(&ConnectionKeys::common, ConnectionSettingsTable(ConnectionKeys{}.common.timing));
   }();
   return kTable;
 }
@@ -273,7 +264,7 @@ const ParamTable<SignalKeys>& SignalTable() {
               .fallback = "1000",
               .min = 1,
               .max = 100'000});
-    AddObjectKeys(table, &SignalKeys::objects, "key", /*skip_empty=*/true);
+    table.Include(&SignalKeys::objects, ObjectKeysTable("key", /*skip_empty=*/true));
     for (const auto& [key, remedy] : kForeignKeys) table.AddRefused(key, remedy);
     return table;
   }();

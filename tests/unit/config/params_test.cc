@@ -119,6 +119,29 @@ TEST(ParamTable, KeepsWhatIsNotGiven) {
   EXPECT_FALSE(out.other.has_value());
 }
 
+TEST(ParamTable, IncludesTheKeysOfAPart) {
+  struct Whole {
+    int count = 0;
+    Inner part;
+  };
+  const auto table =
+      ParamTable<Whole>()
+          .Add("count", &Whole::count, {.help = "C."})
+          .Include(&Whole::part,
+                   ParamTable<Inner>().Add("name", &Inner::name, {.help = "N.", .required = true}));
+  ASSERT_EQ(table.infos().size(), 2U);
+  EXPECT_EQ(table.infos()[1].key, "name");
+  Diagnostics diagnostics;
+  Whole whole;
+  EXPECT_TRUE(table.Read(
+      ParseYaml("{name: n, count: 3}", "a.yaml", diagnostics).value(), whole, diagnostics));
+  EXPECT_EQ(whole.count, 3);
+  EXPECT_EQ(whole.part.name, "n");
+  EXPECT_FALSE(
+      table.Read(ParseYaml("count: 3", "a.yaml", diagnostics).value(), whole, diagnostics));
+  EXPECT_EQ(diagnostics.ToString(), "a.yaml:1:1: missing required key 'name'");
+}
+
 TEST(ParamTable, NamesTheNearestKey) {
   EXPECT_EQ(Mistakes("trehsold: 1"),
             "a.yaml:2:1: unknown key 'trehsold'; did you mean 'threshold'?");

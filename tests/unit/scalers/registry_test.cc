@@ -39,12 +39,10 @@ class Depot final : public Connection {
 };
 
 const config::ParamTable<DepotSettings>& DepotTable() {
-  static const auto kTable = [] {
-    config::ParamTable<DepotSettings> table;
-    table.Add("address", &DepotSettings::address, {.help = "Where.", .required = true});
-    AddConnectionSettings(table, &DepotSettings::common);
-    return table;
-  }();
+  static const auto kTable =
+      config::ParamTable<DepotSettings>()
+          .Add("address", &DepotSettings::address, {.help = "Where.", .required = true})
+          .Include(&DepotSettings::common, ConnectionSettingsTable());
   return kTable;
 }
 

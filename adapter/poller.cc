@@ -127,6 +127,9 @@ void Poller::Core::OnTimer(const std::shared_ptr<Polled>& polled, std::uint64_t 
   WallTime slot = polled->next_slot;
   if (now < slot - interval || now >= slot + interval) slot = SlotAt(now, interval);
   Schedule(polled);
+  // Rounding to milliseconds wakes us a hair early, too. Then the same slot has just been planned
+  // again; a reading from before it would not count yet when its users are told.
+  if (now < slot) return;
   Begin(polled, slot);
 }
 

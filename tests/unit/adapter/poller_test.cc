@@ -165,6 +165,23 @@ TEST_F(PollerTest, WallClockSetBackGoesOnFromThere) {
   EXPECT_GT(lease->window()->back().time, world_.clock.WallNow() - seconds(30));
 }
 
+TEST_F(PollerTest, TimerThatIsEarlyDoesNotPollASlotTwice) {
+  upstream_.Set("a", 5);
+  std::vector<Duration> ages;
+  std::unique_ptr<Poller::Lease> lease;
+  SourceNeeds needs = Needs(seconds(15));
+  needs.on_reading = [&] { ages.push_back(world_.clock.WallNow() - lease->window()->back().time); };
+  lease = poller_.Acquire(Definition("a"), std::move(needs));
+  world_.executor.RunReady();
+  world_.clock.JumpWall(-milliseconds(1));
+  world_.clock.Advance(seconds(31));
+  EXPECT_EQ(
+      Slots("a"),
+      (std::vector{
+          At("2026-01-05T00:00:00Z"), At("2026-01-05T00:00:15Z"), At("2026-01-05T00:00:30Z")}));
+  EXPECT_THAT(ages, ::testing::Each(::testing::Ge(Duration(0))));
+}
+
 TEST_F(PollerTest, AllAttemptedOnceEverySourceAnswered) {
   upstream_.Set("a", 5);
   EXPECT_TRUE(poller_.AllAttempted());

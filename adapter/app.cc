@@ -119,6 +119,12 @@ Status App::Impl::Ready() {
 }
 
 Status App::Impl::Start() {
+  const std::scoped_lock lock(reload_mutex);  // a change seen meanwhile is read when we are up
+  if (!options.config_paths.empty()) {
+    // Before the files are read, so that no change falls between.
+    watcher = std::make_unique<config::Watcher>(
+        options.config_paths, files, clock, timers, options.reload_period, [this] { Reload(); });
+  }
   config::Diagnostics diagnostics;
   const Result<config::Document> document = Load(options, files, environment, diagnostics);
   if (!document) return Fail(document.error());
@@ -157,10 +163,6 @@ Status App::Impl::Start() {
                {"probes_port", std::to_string(probes->port())},
                {"policies", std::to_string(config->policies.size())},
                {"inline", server.inline_objects.enabled ? "on" : "off"}});
-  if (!options.config_paths.empty()) {
-    watcher = std::make_unique<config::Watcher>(
-        options.config_paths, files, clock, timers, options.reload_period, [this] { Reload(); });
-  }
   return {};
 }
 

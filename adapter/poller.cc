@@ -235,7 +235,13 @@ void Poller::Core::LogChange(Polled& polled, const std::string& error) {
     logger.Info("signal is back", {{"signal", label}, {"connection", polled.connection}});
     return;
   }
-  logger.Warn("signal cannot be read; its last good value is held",
+  const bool has_value =
+      polled.window &&
+      std::any_of(polled.window->begin(), polled.window->end(), [](const Reading& reading) {
+        return reading.kind == Reading::Kind::kValue;
+      });
+  logger.Warn(has_value ? "signal cannot be read; its last good value is held"
+                        : "signal cannot be read, and there is no earlier value to hold",
               {{"signal", label},
                {"connection", polled.connection},
                {"users", std::to_string(polled.leases.size())},

@@ -246,14 +246,14 @@ def tidy():
             name = pending.pop()
             running.append((name, subprocess.Popen(
                 ["clang-tidy-16", "--quiet", "-p", "build/tidy", name],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)))
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
         name, process = running.pop(0)
-        output, _ = process.communicate()
+        output, errors = process.communicate()
         if process.returncode == 0:
             count.passed += 1
         else:
             count.failed += 1
-            print(output, file=sys.stderr)
+            print(f"clang-tidy on {name}: exit {process.returncode}\n{output}{errors}", file=sys.stderr)
     return count
 
 

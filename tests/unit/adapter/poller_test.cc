@@ -125,6 +125,12 @@ TEST_F(PollerTest, FaultsBecomeReadingsAndOneLineEach) {
   EXPECT_EQ(counts_.counts["error"], 8);
 }
 
+TEST_F(PollerTest, SaysWhenThereIsNothingToHold) {
+  const auto lease = poller_.Acquire(Definition("a"), Needs(seconds(15)));
+  world_.executor.RunReady();
+  EXPECT_THAT(world_.logger.text(), ::testing::HasSubstr("no earlier value to hold"));
+}
+
 TEST_F(PollerTest, TellsTheSourceWhenItHasCountedEnough) {
   upstream_.Set("a", 5);
   SourceNeeds few = Needs(seconds(15));

@@ -5,6 +5,7 @@ Every suite counts its test cases; one that cannot run says why.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import glob
 import json
@@ -249,22 +250,19 @@ def tidy():
     with open("build/tidy/compile_commands.json", encoding="utf-8") as text:
         known = {os.path.relpath(entry["file"]) for entry in json.load(text)}
     files = [name for name in files if name in known]
+    def check(name):
+        return subprocess.run(["clang-tidy-16", "--quiet", "-p", "build/tidy", name],
+                              capture_output=True, text=True, check=False)
+
     count = Count()
-    running = []
-    pending = list(files)
-    while pending or running:
-        while pending and len(running) < int(JOBS):
-            name = pending.pop()
-            running.append((name, subprocess.Popen(
-                ["clang-tidy-16", "--quiet", "-p", "build/tidy", name],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
-        name, process = running.pop(0)
-        output, errors = process.communicate()
-        if process.returncode == 0:
-            count.passed += 1
-        else:
-            count.failed += 1
-            print(f"clang-tidy on {name}: exit {process.returncode}\n{output}{errors}", file=sys.stderr)
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        for name, done in zip(files, pool.map(check, files)):
+            if done.returncode == 0:
+                count.passed += 1
+            else:
+                count.failed += 1
+                print(f"clang-tidy on {name}: exit {done.returncode}\n{done.stdout}{done.stderr}",
+                      file=sys.stderr)
     return count
 
 

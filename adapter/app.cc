@@ -86,7 +86,9 @@ struct App::Impl {
   http::BeastTransportFactory transports{clock, files};
   Metrics metrics;
   scalers::Registry registry;
-  scalers::ScalerDeps scaler_deps{clock, random, environment, files, transports, metrics, logger};
+  scalers::PushedValues pushed;
+  scalers::ScalerDeps scaler_deps{
+      clock, random, environment, files, transports, metrics, logger, pushed};
   ThreadExecutor pool{kPollThreads};
   ThreadExecutor timers{kTimerThreads};
   Engine engine{Engine::Deps{clock, timers, pool, metrics, metrics, logger, registry, scaler_deps}};

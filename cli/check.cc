@@ -51,7 +51,9 @@ struct Workshop {
   std::unique_ptr<Logger> logger = MakeStderrLogger(LogFormat::kText, LogLevel::kError);
   http::BeastTransportFactory transports{clock, files};
   scalers::Registry registry;
-  scalers::ScalerDeps deps{clock, random, environment, files, transports, observer, *logger};
+  scalers::PushedValues pushed;
+  scalers::ScalerDeps deps{
+      clock, random, environment, files, transports, observer, *logger, pushed};
 };
 
 void AddDiagnostics(const config::Diagnostics& diagnostics, std::vector<Remark>& remarks) {

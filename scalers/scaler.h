@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/result.h"
 #include "core/signal.h"
+#include "scalers/pushed_values.h"
 
 namespace stoker::scalers {
 
@@ -38,13 +39,30 @@ struct Observation {
   std::string detail;                   ///< for `stoker explain`, e.g. "101 requests", "3 series"
 };
 
-/// Something that can be polled: one query, one prefix, one schedule. Poll is never called twice at
-/// a time for one source, but from changing threads; it must keep its deadline. Owned by the
-/// poller.
+/// The slots first, first + interval, ... up to and with last.
+struct SlotSpan {
+  WallTime first{};
+  WallTime last{};
+  Duration interval{0};  ///< > 0
+};
+
+/// Something that can be polled: one query, one prefix, one schedule. Its members are never called
+/// twice at a time for one source, but from changing threads; they must keep their deadline. Owned
+/// by the poller.
 class Source {
  public:
   virtual ~Source() = default;
   virtual Result<Observation> Poll(const PollContext& context) = 0;
+
+  /// What polls of the slots in `span` would have found, oldest first, where the upstream (or, for
+  /// a schedule, arithmetic) can still tell: for the window of a process that has just started, and
+  /// for `stoker simulate`. Slots nobody can tell of are left out, so a source whose past is gone
+  /// (a count of objects) gives none.
+  virtual Result<std::vector<Reading>> PastReadings(const SlotSpan& /*span*/,
+                                                    MonoTime /*deadline*/,
+                                                    const std::stop_token& /*stop*/) {
+    return std::vector<Reading>{};
+  }
 };
 
 /// Settings every connection has.
@@ -106,6 +124,7 @@ struct ScalerDeps {
   HttpTransportFactory& transports;
   UpstreamObserver& observer;
   Logger& logger;
+  PushedValues& pushed;  ///< what people set over HTTP
 };
 
 /// A signal as configured, ready to be polled and judged.

@@ -7,7 +7,8 @@ namespace stoker::testing {
 
 /// A FakeWorld that scalers can be built with.
 struct ScalerWorld : FakeWorld {
-  scalers::ScalerDeps deps{clock, random, environment, files, transports, observer, logger};
+  scalers::PushedValues pushed;
+  scalers::ScalerDeps deps{clock, random, environment, files, transports, observer, logger, pushed};
 };
 
 }  // namespace stoker::testing

@@ -98,7 +98,8 @@ struct Scaler {
   http::BeastTransportFactory transports{clock, files};
   testing::FakeObserver observer;
   testing::FakeLogger logger;
-  ScalerDeps deps{clock, random, environment, files, transports, observer, logger};
+  PushedValues pushed;
+  ScalerDeps deps{clock, random, environment, files, transports, observer, logger, pushed};
   Registry registry;
   ConnectionSet connections;
 

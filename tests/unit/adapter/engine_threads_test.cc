@@ -31,13 +31,15 @@ TEST(EngineThreads, ReloadsQuestionsStreamsAndSweepsMix) {
   testing::FakeUpstream upstream;
   for (int i = 0; i < kPolicies; ++i) upstream.Set("s" + std::to_string(i), i + 1);
   const scalers::Registry registry = testing::MakeFakeRegistry(upstream);
+  scalers::PushedValues pushed;
   const scalers::ScalerDeps scaler_deps{clock,
                                         world.random,
                                         world.environment,
                                         world.files,
                                         world.transports,
                                         world.observer,
-                                        world.logger};
+                                        world.logger,
+                                        pushed};
   Ignore ignore;
   ThreadExecutor pool(3);
   ThreadExecutor timers(2);

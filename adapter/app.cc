@@ -137,7 +137,7 @@ Status App::Impl::Start() {
 
   const ServerConfig& server = config->server;
   auth = std::make_unique<BearerAuth>(server.http, files);
-  api = std::make_unique<Api>(engine, metrics, *auth, server.per_object_metrics);
+  api = std::make_unique<Api>(Api::Deps{engine, metrics, *auth, server.per_object_metrics});
   engine.Apply(config);
 
   Result<std::unique_ptr<HttpServer>> probe_server =

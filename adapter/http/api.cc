@@ -1,7 +1,6 @@
 #include "adapter/http/api.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -19,22 +18,6 @@ namespace {
 
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMaxLimit = 1000;
-
-/// What a path matched against a pattern left in the places of `{name}`; empty optional: no match.
-std::optional<std::vector<std::string>> Match(std::string_view pattern, std::string_view path) {
-  const std::vector<std::string_view> want = Split(pattern, '/');
-  const std::vector<std::string_view> have = Split(path, '/');
-  if (want.size() != have.size()) return std::nullopt;
-  std::vector<std::string> captures;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    if (want[i].starts_with('{') && !have[i].empty()) {
-      captures.emplace_back(have[i]);
-    } else if (want[i] != have[i]) {
-      return std::nullopt;
-    }
-  }
-  return captures;
-}
 
 std::string ToHex(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -160,76 +143,45 @@ Json PolicyHead(const PolicyView& view) { return {{"name", view.name}, {"retired
 
 }  // namespace
 
-struct Api::Call {
-  const ApiRequest& request;
-  std::vector<std::string> captures;
-};
-
-struct Api::Route {
-  std::string_view path;
-  bool needs_token;
-  HttpReply (Api::*serve)(const Call&) const;
-};
-
-std::span<const Api::Route> Api::Routes() {
-  static constexpr std::array<Route, 8> kRoutes{{
-      {"/metrics", false, &Api::ServeMetrics},
-      {"/health", false, &Api::ServeHealth},
-      {"/openapi.json", false, &Api::ServeOpenApi},
-      {"/api/v1/targets", true, &Api::ListTargets},
-      {"/api/v1/targets/{namespace}/{name}", true, &Api::GetTarget},
-      {"/api/v1/policies", true, &Api::ListPolicies},
-      {"/api/v1/policies/{name}", true, &Api::GetPolicy},
-      {"/api/v1/signals", true, &Api::ListSignals},
-  }};
-  return kRoutes;
-}
-
-std::vector<std::string_view> Api::Paths() {
-  std::vector<std::string_view> paths;
-  for (const Route& route : Routes()) paths.push_back(route.path);
-  return paths;
+Api::Api(const Deps& deps)
+    : decisions_(deps.decisions),
+      metrics_(deps.metrics),
+      per_object_metrics_(deps.per_object_metrics),
+      router_(deps.auth) {
+  const auto get = [this](std::string_view path,
+                          ApiRoute::Access access,
+                          HttpReply (Api::*serve)(const ApiCall&) const) {
+    Add({"GET", path, access, [this, serve](const ApiCall& call) { return (this->*serve)(call); }});
+  };
+  using enum ApiRoute::Access;
+  get("/metrics", kOpen, &Api::ServeMetrics);
+  get("/health", kOpen, &Api::ServeHealth);
+  get("/openapi.json", kOpen, &Api::ServeOpenApi);
+  get("/api/v1/targets", kToken, &Api::ListTargets);
+  get("/api/v1/targets/{namespace}/{name}", kToken, &Api::GetTarget);
+  get("/api/v1/policies", kToken, &Api::ListPolicies);
+  get("/api/v1/policies/{name}", kToken, &Api::GetPolicy);
+  get("/api/v1/signals", kToken, &Api::ListSignals);
 }
 
 std::string_view Api::OpenApi() { return kOpenApiText; }
 
-HttpReply Api::Handle(const ApiRequest& request) const {
-  for (const Route& route : Routes()) {
-    std::optional<std::vector<std::string>> captures = Match(route.path, request.path);
-    if (!captures) continue;
-    if (request.method != "GET" && request.method != "HEAD") {
-      HttpReply reply = ErrorReply(405, "method_not_allowed", "this route takes GET and HEAD");
-      reply.headers.push_back({"Allow", "GET, HEAD"});
-      return reply;
-    }
-    if (route.needs_token) {
-      if (const Status allowed = auth_.Check(request.authorization); !allowed) {
-        HttpReply reply = ErrorReply(allowed.error());
-        if (reply.status == 401) reply.headers.push_back({"WWW-Authenticate", "Bearer"});
-        return reply;
-      }
-    }
-    return (this->*route.serve)({request, std::move(*captures)});
-  }
-  return NotFound("no such route; GET /openapi.json lists them");
-}
-
-HttpReply Api::ServeMetrics(const Call& /*call*/) const {
+HttpReply Api::ServeMetrics(const ApiCall& /*call*/) const {
   HttpReply reply;
   reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
   reply.body = metrics_.Render(decisions_, per_object_metrics_);
   return reply;
 }
 
-HttpReply Api::ServeHealth(const Call& /*call*/) const { return Ok({{"status", "ok"}}); }
+HttpReply Api::ServeHealth(const ApiCall& /*call*/) const { return Ok({{"status", "ok"}}); }
 
-HttpReply Api::ServeOpenApi(const Call& /*call*/) const {
+HttpReply Api::ServeOpenApi(const ApiCall& /*call*/) const {
   HttpReply reply;
   reply.body = OpenApi();
   return reply;
 }
 
-HttpReply Api::ListTargets(const Call& call) const {
+HttpReply Api::ListTargets(const ApiCall& call) const {
   const std::vector<ObjectView> objects = decisions_.Objects();
   // A newline sorts before all that names may hold, so the order is by namespace, then by name.
   const auto sorted = ByKey<ObjectView>(objects, [](const ObjectView& view) {
@@ -240,7 +192,7 @@ HttpReply Api::ListTargets(const Call& call) const {
   });
 }
 
-HttpReply Api::GetTarget(const Call& call) const {
+HttpReply Api::GetTarget(const ApiCall& call) const {
   std::vector<ObjectView> objects = decisions_.Objects();
   std::erase_if(objects, [&](const ObjectView& view) {
     return view.name_space != call.captures[0] || view.name != call.captures[1];
@@ -258,7 +210,7 @@ HttpReply Api::GetTarget(const Call& call) const {
   return Ok({{"items", std::move(items)}});
 }
 
-HttpReply Api::ListPolicies(const Call& call) const {
+HttpReply Api::ListPolicies(const ApiCall& call) const {
   const std::vector<PolicyView> policies = decisions_.Policies();
   const auto sorted = ByKey<PolicyView>(policies, [](const PolicyView& view) { return view.name; });
   return Page<PolicyView>(call.request.query, sorted, [](const PolicyView& view) {
@@ -266,14 +218,14 @@ HttpReply Api::ListPolicies(const Call& call) const {
   });
 }
 
-HttpReply Api::GetPolicy(const Call& call) const {
+HttpReply Api::GetPolicy(const ApiCall& call) const {
   for (const PolicyView& view : decisions_.Policies()) {
     if (view.name == call.captures[0]) return Ok(WithExplanation(PolicyHead(view), view, false));
   }
   return NotFound("no policy of that name; GET /api/v1/policies lists them");
 }
 
-HttpReply Api::ListSignals(const Call& call) const {
+HttpReply Api::ListSignals(const ApiCall& call) const {
   std::map<std::pair<std::string, std::string>, const policy::SignalDecision*> decided;
   const std::vector<PolicyView> policies = decisions_.Policies();
   for (const PolicyView& view : policies) {

@@ -7,17 +7,20 @@
 #include <atomic>
 #include <charconv>
 #include <future>
+#include <optional>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include "adapter/http/json.h"
 #include "core/net_address.h"
+#include "core/text.h"
 
 namespace stoker::adapter {
 namespace {
 
 constexpr std::size_t kMaxBodyBytes = std::size_t{1} << 20U;
+constexpr std::size_t kMaxBodyPath = 1024;  // of a request with a body
 constexpr std::chrono::seconds kIoTimeout{5};
 
 /// Reads the certificate for each handshake. A file half written makes that handshake fail, no
@@ -48,12 +51,20 @@ bool SetUpTls(SSL_CTX& context, const ListenTls& tls) {
   return SSL_CTX_set_session_id_context(&context, kSession, sizeof(kSession) - 1) == 1;
 }
 
-/// Whether the body announced is one we would refuse, before any of it is read.
-bool AnnouncesTooMuch(const httplib::Request& request) {
+/// The announced length of the body, 0 when there is none; empty when it is no number that fits.
+std::optional<std::size_t> BodyLength(const httplib::Request& request) {
+  if (!request.has_header("Content-Length")) return 0;
   const std::string text = request.get_header_value("Content-Length");
   std::size_t length = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  return error == std::errc::result_out_of_range || length > kMaxBodyBytes;
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return length;
+}
+
+bool IsJson(const httplib::Request& request) {
+  const std::string type = request.get_header_value("Content-Type");
+  return EqualsIgnoreCase(Trim(Split(type, ';').front()), "application/json") &&
+         !request.has_header("Content-Encoding");
 }
 
 void Send(const HttpReply& reply, httplib::Response& response) {
@@ -65,6 +76,8 @@ void Send(const HttpReply& reply, httplib::Response& response) {
 /// For what the library refuses by itself: it leaves a status and no body.
 HttpReply RefusedReply(int status) {
   switch (status) {
+    case 411:
+      return ErrorReply(411, "length_required", "a body needs its Content-Length");
     case 413:
       return ErrorReply(413, "payload_too_large", "the body is over 1 MiB");
     case 414:
@@ -106,13 +119,29 @@ struct HttpServer::Impl {
     server->set_default_headers({{"Accept-Ranges", "none"},
                                  {"Cache-Control", "no-store"},
                                  {"X-Content-Type-Options", "nosniff"}});
-    // Everything is answered before the library's own routing, whose regular expressions may
-    // recurse as deep as a path is long.
+    // All but JSON bodies is answered before the library's own routing, whose regular expressions
+    // may recurse as deep as a path is long.
     server->set_pre_routing_handler(
         [this](const httplib::Request& request, httplib::Response& response) {
-          Send(Answer(request), response);
+          const std::optional<HttpReply> reply = AnswerUnread(request);
+          if (!reply) return httplib::Server::HandlerResponse::Unhandled;
+          Send(*reply, response);
           return httplib::Server::HandlerResponse::Handled;
         });
+    const auto with_body = [this](const httplib::Request& request,
+                                  httplib::Response& response,
+                                  const httplib::ContentReader& read) {
+      std::string body;
+      const bool complete = read([&body](const char* data, std::size_t length) {
+        body.append(data, length);
+        return body.size() <= kMaxBodyBytes;
+      });
+      Send(complete ? handler(ToApiRequest(request, std::move(body))) : RefusedReply(400),
+           response);
+    };
+    const std::string any_path = R"([\s\S]*)";
+    server->Post(any_path, with_body).Put(any_path, with_body).Patch(any_path, with_body);
+    server->Delete(any_path, with_body);
     server->set_exception_handler([this](const httplib::Request& /*request*/,
                                          httplib::Response& response,
                                          const std::exception_ptr& /*exception*/) {
@@ -124,16 +153,30 @@ struct HttpServer::Impl {
     });
   }
 
-  [[nodiscard]] HttpReply Answer(const httplib::Request& request) const {
-    if (AnnouncesTooMuch(request)) return RefusedReply(413);
-    // A thousand overlapping ranges would multiply the answer.
-    if (!request.ranges.empty()) return RefusedReply(416);
+  static ApiRequest ToApiRequest(const httplib::Request& request, std::optional<std::string> body) {
     ApiRequest api;
     api.method = request.method;
     api.path = request.path;
     api.query.assign(request.params.begin(), request.params.end());
     api.authorization = request.get_header_value("Authorization");
-    return handler(api);
+    api.body = std::move(body);
+    return api;
+  }
+
+  /// The answer to a request whose body need not be read; empty when it must be.
+  [[nodiscard]] std::optional<HttpReply> AnswerUnread(const httplib::Request& request) const {
+    const std::optional<std::size_t> length = BodyLength(request);
+    if (!length || *length > kMaxBodyBytes) return RefusedReply(413);
+    // A body in pieces has no bound before it has been read.
+    if (request.has_header("Transfer-Encoding")) return RefusedReply(411);
+    // A thousand overlapping ranges would multiply the answer.
+    if (!request.ranges.empty()) return RefusedReply(416);
+    if (*length == 0 || request.method == "GET" || request.method == "HEAD") {
+      return handler(ToApiRequest(request, ""));
+    }
+    if (!IsJson(request)) return handler(ToApiRequest(request, std::nullopt));
+    if (request.path.size() > kMaxBodyPath) return RefusedReply(414);
+    return std::nullopt;
   }
 
   const Options options;

@@ -15,7 +15,8 @@ namespace stoker::adapter {
 
 /// One HTTP/1.1 listener with threads of its own. Every connection carries one request, so that
 /// idle peers hold no thread and Stop waits for requests in progress only (each read and write is
-/// limited to 5 s). Bodies over 1 MiB are refused. The certificate is read at every handshake, so
+/// limited to 5 s). Bodies are read when they are JSON of a stated length of at most 1 MiB. The
+/// certificate is read at every handshake, so
 /// rotated files need no restart; the client CA is read at the start.
 class HttpServer {
  public:

@@ -88,6 +88,14 @@ std::string Dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Result<Json> ParseObject(const std::string& body) {
+  Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) {
+    return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object: {...}");
+  }
+  return json;
+}
+
 Json SignalJson(const policy::SignalDecision& signal, bool inline_object) {
   Json warnings = Json::array();
   if (!inline_object) {

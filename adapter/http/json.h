@@ -4,6 +4,7 @@
 #include <string>
 
 #include "adapter/decisions.h"
+#include "core/result.h"
 
 namespace stoker::adapter {
 
@@ -12,6 +13,9 @@ using Json = nlohmann::ordered_json;
 
 /// The text of a document. Bytes that are no UTF-8 become U+FFFD; never throws.
 std::string Dump(const Json& json);
+
+/// The object that a request's body is; kInvalidArgument when it is none. Never throws.
+Result<Json> ParseObject(const std::string& body);
 
 /// A decision as the API shows it: snake_case, units in names, null for what is not known.
 /// `inline_object` withholds what could repeat a value of the trigger's metadata. The headline is

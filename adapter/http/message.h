@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,12 +11,15 @@
 
 namespace stoker::adapter {
 
-/// One incoming request as the routes see it. Bodies are not read: no route takes one yet.
+/// One incoming request as the routes see it.
 struct ApiRequest {
   std::string method = "GET";
   std::string path;                                        ///< percent-decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::string authorization;                               ///< the header, "" when there is none
+  /// At most 1 MiB, "" when none was sent. Absent: it is of another type than application/json, and
+  /// was not read.
+  std::optional<std::string> body = "";
 };
 
 /// A complete answer.

@@ -19,9 +19,13 @@ TEST(HttpGolden, TheReferencePageShowsTheRoutes) {
   const auto document = nlohmann::ordered_json::parse(Api::OpenApi());
   std::string table = "| Route | Token | Answer |\n|---|---|---|\n";
   for (const auto& [path, operations] : document["paths"].items()) {
-    const auto& get = operations["get"];
-    table += "| `GET " + path + "` | " + (get["security"].empty() ? "no" : "yes") + " | " +
-             get["summary"].get<std::string>() + " |\n";
+    for (const auto& [method, operation] : operations.items()) {
+      std::string upper;
+      for (const char c : method) upper += static_cast<char>(c - 'a' + 'A');
+      table += "| `" + upper + " " + path + "` | ";
+      table += operation["security"].empty() ? "no" : "yes";
+      table += " | " + operation["summary"].get<std::string>() + " |\n";
+    }
   }
   golden::ExpectSection(kPage, "routes", table);
 }
@@ -33,7 +37,7 @@ TEST(HttpGolden, TheReferencePageShowsARealAnswer) {
   HttpListener listener;
   listener.auth_off = true;
   const BearerAuth auth(listener, fakes.files);
-  const Api api(world, metrics, auth, true);
+  const Api api({world, metrics, auth, true});
   ApiRequest request;
   request.path = "/api/v1/targets/team-a/nightly";
   golden::ExpectSection(kPage, "answer", "```json\n" + api.Handle(request).body + "```\n");

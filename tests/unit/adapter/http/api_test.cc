@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapter/http/bearer_auth.h"
+#include "core/text.h"
 #include "tests/testing/fakes.h"
 #include "tests/unit/adapter/sample_decisions.h"
 
@@ -49,7 +50,7 @@ class ApiTest : public ::testing::Test {
   Metrics metrics_{fakes_.clock, "1.2.3"};
   SampleDecisions world_ = SampleWorld();
   BearerAuth auth_{Listener(), fakes_.files};
-  Api api_{world_, metrics_, auth_, true};
+  Api api_{{world_, metrics_, auth_, true}};
 };
 
 TEST_F(ApiTest, TargetsAreListedWithTheirHeadline) {
@@ -250,7 +251,7 @@ TEST_F(ApiTest, MetricsAreText) {
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(reply.body, HasSubstr("stoker_target_replicas{"));
-  const Api quiet(world_, metrics_, auth_, false);
+  const Api quiet({world_, metrics_, auth_, false});
   ApiRequest request;
   request.path = "/metrics";
   EXPECT_THAT(quiet.Handle(request).body, Not(HasSubstr("stoker_target_replicas{")));
@@ -262,7 +263,7 @@ TEST_F(ApiTest, OnlyExplanationsNeedAToken) {
   HttpListener listener;
   listener.listen = "0.0.0.0:8080";
   const BearerAuth strict(listener, fakes_.files);
-  const Api api(world_, metrics_, strict, true);
+  const Api api({world_, metrics_, strict, true});
   for (const char* path : {"/metrics", "/health", "/openapi.json"}) {
     ApiRequest request;
     request.path = path;
@@ -288,11 +289,16 @@ TEST_F(ApiTest, EveryRouteIsDescribedAndNothingElse) {
   const json document = Read("/openapi.json");
   std::vector<std::string> described;
   for (const auto& [path, operations] : document["paths"].items()) {
-    described.push_back(path);
-    EXPECT_TRUE(operations.contains("get")) << path;
-    EXPECT_EQ(operations["get"]["security"].empty(), !path.starts_with("/api/")) << path;
+    for (const auto& [method, operation] : operations.items()) {
+      described.push_back(method + " " + path);
+      EXPECT_EQ(operation["security"].empty(), !path.starts_with("/api/")) << path;
+    }
   }
-  EXPECT_THAT(described, UnorderedElementsAreArray(Api::Paths()));
+  std::vector<std::string> served;
+  for (const auto& [method, path] : api_.Operations()) {
+    served.push_back(ToLower(method) + " " + std::string(path));
+  }
+  EXPECT_THAT(described, UnorderedElementsAreArray(served));
 }
 
 /// Follows the schema along with the answer: every object has the properties that are declared for

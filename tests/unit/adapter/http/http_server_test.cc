@@ -29,6 +29,9 @@ HttpReply Echo(const ApiRequest& request) {
   reply.content_type = "text/plain";
   reply.body = request.method + " " + request.path + " [" + request.authorization + "]";
   for (const auto& [name, value] : request.query) reply.body += " " + name + "=" + value;
+  if (request.method != "GET" && request.method != "HEAD") {
+    reply.body += " " + request.body.value_or("(unread)");
+  }
   reply.headers.push_back({"X-Reply", "yes"});
   return reply;
 }
@@ -95,18 +98,62 @@ TEST_F(HttpServerTest, AHandlerThatThrowsIsA500WithoutDetails) {
   EXPECT_EQ(after->status, 200);
 }
 
+TEST_F(HttpServerTest, PassesJsonBodiesOn) {
+  const auto server = StartEcho();
+  httplib::Client client("127.0.0.1", server->port());
+  const std::string large(1U << 20U, ' ');
+  const auto check = [](const httplib::Result& result, const std::string& body) {
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->status, 200);
+    EXPECT_EQ(result->body, body);
+  };
+  check(client.Put("/x?y=1", R"({"value": 1})", "application/json"),
+        R"(PUT /x [] y=1 {"value": 1})");
+  check(client.Post("/a%0Ab", "{}", "Application/JSON; charset=utf-8"), "POST /a\nb [] {}");
+  check(client.Patch("/x", "{}", "application/json"), "PATCH /x [] {}");
+  check(client.Delete("/x", "{}", "application/json"), "DELETE /x [] {}");
+  check(client.Post("/x", large, "application/json"), "POST /x [] " + large);
+  check(client.Put("/x", "", "application/json"), "PUT /x [] ");
+}
+
+TEST_F(HttpServerTest, ReadsNoOtherBodies) {
+  const auto server = StartEcho();
+  httplib::Client client("127.0.0.1", server->port());
+  for (const char* type : {"text/plain",
+                           "application/x-www-form-urlencoded",
+                           "multipart/form-data; boundary=b",
+                           "application/jsonp"}) {
+    const auto result = client.Post("/x", "a=b", type);
+    ASSERT_TRUE(result) << type;
+    EXPECT_EQ(result->body, "POST /x [] (unread)") << type;
+  }
+  const auto packed =
+      client.Post("/x", httplib::Headers{{"Content-Encoding", "gzip"}}, "{}", "application/json");
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(packed->body, "POST /x [] (unread)");
+  const auto pieces = client.Get("/x", httplib::Headers{{"Transfer-Encoding", "chunked"}});
+  ASSERT_TRUE(pieces);
+  EXPECT_EQ(pieces->status, 411);
+  EXPECT_THAT(pieces->body, HasSubstr("length_required"));
+}
+
 TEST_F(HttpServerTest, RefusesBodiesAboveTheLimit) {
   const auto server = StartEcho();
   httplib::Client client("127.0.0.1", server->port());
-  const auto small = client.Post("/x", std::string(1000, 'a'), "text/plain");
-  ASSERT_TRUE(small);
-  EXPECT_EQ(small->body, "POST /x []");
-  for (const char* length : {"1048577", "99999999999999999999999"}) {
+  for (const char* length : {"1048577", "99999999999999999999999", "-1", "1 1"}) {
     const auto large = client.Get("/x", httplib::Headers{{"Content-Length", length}});
     ASSERT_TRUE(large);
     EXPECT_EQ(large->status, 413) << length;
     EXPECT_THAT(large->body, HasSubstr("payload_too_large"));
   }
+}
+
+TEST_F(HttpServerTest, RefusesALongPathWithABody) {
+  const auto server = StartEcho();
+  httplib::Client client("127.0.0.1", server->port());
+  const auto result = client.Put("/" + std::string(2000, 'a'), "{}", "application/json");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 414);
 }
 
 TEST_F(HttpServerTest, RefusesWhatIsTooLongOrPartial) {

@@ -230,6 +230,12 @@ def tsan():
     return sanitizer("tsan", {"TSAN_OPTIONS": "ignore_noninstrumented_modules=1 halt_on_error=1"})
 
 
+def bench():
+    """The limits of speed and size, on the optimised build; wants a machine that is otherwise idle."""
+    build("bench", "stoker", "bench_load", "bench_empty_scaler")
+    return count_script(["tests/bench/bench"])
+
+
 def tidy():
     """clang-tidy on the sources that changed since what main was some hours ago."""
     if not shutil.which("clang-tidy-16"):
@@ -288,9 +294,10 @@ def count_script(command):
     for line in process.stdout.splitlines():
         if line.startswith("ok "):
             count.passed += 1
-        elif line.startswith("FAIL "):
+            continue
+        if line.startswith("FAIL "):
             count.failed += 1
-            print(line, file=sys.stderr)
+        print(line, file=sys.stderr)
     print(process.stderr, end="", file=sys.stderr)
     if process.returncode != 0 and count.failed == 0:
         count.failed = 1
@@ -313,6 +320,7 @@ SUITES = {
     "integration": Suite(integration),
     "interop": Suite(interop),
     "docs": Suite(docs),
+    "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),
     "tsan": Suite(tsan, only_all=True),
     "tidy": Suite(tidy, only_all=True),
@@ -321,8 +329,8 @@ SUITES = {
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test")
-    parser.add_argument("--all", action="store_true", help="also sanitizers and clang-tidy; a required "
-                        "suite that cannot run is a failure")
+    parser.add_argument("--all", action="store_true", help="also benchmarks, sanitizers and clang-tidy; "
+                        "a required suite that cannot run is a failure")
     parser.add_argument("--list", action="store_true", help="print the suites")
     parser.add_argument("suites", nargs="*", metavar="SUITE")
     arguments = parser.parse_args()

@@ -1,45 +1,19 @@
 #include "adapter/grpc/grpc_server.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
 #include <grpc/support/time.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include "adapter/grpc/external_scaler_service.h"
 #include "adapter/grpc/grpc_log.h"
+#include "adapter/grpc/server_options.h"
 #include "adapter/grpc/tls_credentials.h"
 
 namespace stoker::adapter {
-namespace {
-
-constexpr int kMaxRequestBytes = 1 << 20;
-constexpr int kMaxStreamsPerConnection = 10'000;  // KEDA sends all its objects' streams down one
-// KEDA leaves connections behind when a trigger's address or certificates change; this ends them.
-constexpr Duration kMaxConnectionIdle = std::chrono::hours(1);
-constexpr Duration kKeepaliveEvery = std::chrono::minutes(1);
-constexpr Duration kKeepaliveTimeout = std::chrono::seconds(20);
-constexpr Duration kMinPingInterval = std::chrono::seconds(10);
-
-int Millis(Duration duration) {
-  return static_cast<int>(
-      std::min<Duration::rep>(duration.count(), std::numeric_limits<int>::max()));
-}
-
-// Both are switches of the process in gRPC 1.51, for servers built later.
-void EnablePluginsOnce() {
-  [[maybe_unused]] static const bool kEnabled = [] {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
-  }();
-}
-
-}  // namespace
 
 struct GrpcServer::Impl {
   Impl(const ExternalScalerOptions& options, const GrpcDependencies& dependencies)
@@ -55,13 +29,9 @@ struct GrpcServer::Impl {
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcListener& listener,
                                                       const GrpcDependencies& dependencies) {
-  EnablePluginsOnce();
-
-  // A connection's age is enforced in two steps: at the age no new calls, after the grace no old
-  // ones. Streams that live shorter than the grace are never cut.
-  const Duration age = listener.max_connection_age;
+  // Streams end before their connection does, see ApplyServerOptions.
   ExternalScalerOptions options;
-  options.stream_lifetime = std::min(options.stream_lifetime, age * 2 / 3);
+  options.stream_lifetime = std::min(options.stream_lifetime, listener.max_connection_age * 2 / 3);
   auto impl = std::make_unique<Impl>(options, dependencies);
   if (listener.tls) {
     auto reloading = ReloadingTlsCredentials(
@@ -75,18 +45,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcListener& listen
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listener.listen, impl->credentials, &impl->port);
   builder.RegisterService(&impl->service);
-  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(age));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Millis(age));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Millis(kMaxConnectionIdle));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(kKeepaliveEvery));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(kKeepaliveTimeout));
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             Millis(kMinPingInterval));
-  // Two processes on one port would each get half of KEDA's calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  ApplyServerOptions(listener.max_connection_age, builder);
   impl->server = builder.BuildAndStart();
   if (!impl->server || impl->port == 0) {
     return Fail(

@@ -124,7 +124,7 @@ std::optional<CompiledPolicy> CompileSingleSignal(const std::string& name,
   Bounds bounds;
   kTable.Read(bounds_node, bounds, diagnostics);
   if (bounds.min > bounds.max) {
-    diagnostics.Add(node.position(), node.path(), "minReplicas is above maxReplicas");
+    diagnostics.Add(node, "minReplicas is above maxReplicas");
   }
   std::optional<scalers::SignalDefinition> definition =
       registry.ParseSignal(signal_node, context, diagnostics);
@@ -155,9 +155,7 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   ReadServerConfig(document.server, compiled->server, diagnostics);
   for (const config::Node* section : {&document.history, &document.capacity}) {
     if (section->IsNull()) continue;
-    diagnostics.Add(section->position(),
-                    section->path(),
-                    "this version has no such feature yet; remove the section");
+    diagnostics.Add(*section, "this version has no such feature yet; remove the section");
   }
   compiled->connections_fingerprint = Fingerprint(document.connections);
   if (previous != nullptr &&

@@ -189,17 +189,12 @@ void Poller::Core::Finish(const std::shared_ptr<Polled>& polled,
     // A poll cut short by our own shutdown says nothing about the upstream.
     if (stop.stop_requested() || polled->leases.empty()) return;
 
-    Reading reading;
-    reading.time = slot;
+    const Reading reading = scalers::ToReading(slot, outcome);
     PollStatus status;
     status.attempted = true;
     if (!outcome) {
-      reading.kind = Reading::Kind::kFault;
       status.error = outcome.error().message;
     } else {
-      reading.kind = outcome->empty ? Reading::Kind::kEmpty : Reading::Kind::kValue;
-      reading.value = outcome->empty ? 0 : outcome->value;
-      reading.at_least = outcome->at_least;
       status.warnings = std::move(outcome->warnings);
       status.detail = std::move(outcome->detail);
       status.next_change = outcome->next_change;

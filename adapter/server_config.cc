@@ -37,8 +37,7 @@ void ReadListen(const Node& node, std::string& out, Diagnostics& diagnostics) {
   std::string text;
   if (!config::ReadValue(node, {.help = "", .non_empty = true}, text, diagnostics)) return;
   if (!ParseListenAddress(text)) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     "expected HOST:PORT such as 0.0.0.0:6000 or [::]:6000, got " + node.Quoted());
     return;
   }
@@ -81,7 +80,7 @@ void ReadAuth(const Node& node, HttpListener& out, Diagnostics& diagnostics) {
       &HttpListener::tokens_file,
       {.help = "File with one bearer token a line.", .required = true, .non_empty = true});
   if (!node.IsMap()) {
-    diagnostics.Add(node.position(), node.path(), "expected `off` or {tokensFile: FILE}");
+    diagnostics.Add(node, "expected `off` or {tokensFile: FILE}");
     return;
   }
   kTable.Read(node, out, diagnostics);
@@ -150,8 +149,7 @@ const ParamTable<Sections>& ServerTable() {
 
 void CheckTls(const std::optional<ListenTls>& tls, const Node& node, Diagnostics& diagnostics) {
   if (tls && tls->require_client_cert && tls->client_ca.empty()) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     "requireClientCert needs clientCa, the file with the CAs to verify against");
   }
 }

@@ -283,6 +283,10 @@ void Diagnostics::Add(Position position, std::string path, std::string message, 
   items_.push_back({std::move(position), std::move(path), std::move(message), code});
 }
 
+void Diagnostics::Add(const Node& node, std::string message, ErrorCode code) {
+  Add(node.position(), node.path(), std::move(message), code);
+}
+
 std::string Diagnostics::ToString() const {
   std::string text;
   for (const Diagnostic& item : items_) text += (text.empty() ? "" : "\n") + Format(item);

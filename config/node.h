@@ -32,6 +32,8 @@ struct Diagnostic {
 
 std::string Format(const Diagnostic& diagnostic);
 
+class Node;
+
 /// All complaints of one load; loading goes on after each so that a person sees them together.
 class Diagnostics {
  public:
@@ -39,6 +41,8 @@ class Diagnostics {
            std::string path,
            std::string message,
            ErrorCode code = ErrorCode::kInvalidArgument);
+  /// About `node`.
+  void Add(const Node& node, std::string message, ErrorCode code = ErrorCode::kInvalidArgument);
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] const std::vector<Diagnostic>& items() const { return items_; }
   /// One line each, in order.

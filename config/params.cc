@@ -102,7 +102,7 @@ bool Refuse(const Node& node,
   } else if (const std::string quoted = node.Quoted(); quoted.starts_with('\'')) {
     message += ", got " + quoted;
   }
-  diagnostics.Add(node.position(), node.path(), message.append(hint));
+  diagnostics.Add(node, message.append(hint));
   return false;
 }
 
@@ -114,7 +114,7 @@ bool ReadValue(const Node& node, const Param& param, std::string& out, Diagnosti
         diagnostics);
   }
   if (param.non_empty && Trim(node.scalar()).empty()) {
-    diagnostics.Add(node.position(), node.path(), "must not be empty");
+    diagnostics.Add(node, "must not be empty");
     return false;
   }
   if (!CheckChoice(node, param, node.scalar(), diagnostics)) return false;
@@ -206,7 +206,7 @@ bool ReadValue(const Node& node,
     return Refuse(node, "expected a list such as [a, b]", diagnostics);
   }
   if (param.non_empty && read.empty()) {
-    diagnostics.Add(node.position(), node.path(), "must not be empty");
+    diagnostics.Add(node, "must not be empty");
     return false;
   }
   for (const std::string& item : read) {
@@ -240,7 +240,7 @@ bool ReadValue(const Node& node,
     return Refuse(node, "expected a map such as {a: b}", diagnostics);
   }
   if (param.non_empty && read.empty()) {
-    diagnostics.Add(node.position(), node.path(), "must not be empty");
+    diagnostics.Add(node, "must not be empty");
     return false;
   }
   out = std::move(read);
@@ -327,7 +327,7 @@ bool ParamWalker::Walk(const Node& node, void* out, Diagnostics& diagnostics) co
   }
   for (std::size_t i = 0; i < infos_.size(); ++i) {
     if (infos_[i].param.required && given[i] == nullptr) {
-      diagnostics.Add(node.position(), node.path(), "missing required key '" + infos_[i].key + "'");
+      diagnostics.Add(node, "missing required key '" + infos_[i].key + "'");
     }
   }
   return diagnostics.items().size() == before;

@@ -274,7 +274,7 @@ class ParamTable {
         std::move(key),
         {.help = "Not taken: " + remedy + "."},
         [remedy](const Node& node, T&, Diagnostics& diagnostics) {
-          diagnostics.Add(node.position(), node.path(), "not taken here; " + remedy);
+          diagnostics.Add(node, "not taken here; " + remedy);
         },
         ParamType::kString);
   }

@@ -86,9 +86,7 @@ void ReadSignals(const Node& node, Fields& out, Diagnostics& diagnostics) {
     return;
   }
   if (node.entries().size() > kMostSignals) {
-    diagnostics.Add(node.position(),
-                    node.path(),
-                    "over " + std::to_string(kMostSignals) + " signals; split the policy");
+    diagnostics.Add(node, "over " + std::to_string(kMostSignals) + " signals; split the policy");
     return;
   }
   for (const Node::Entry& entry : node.entries()) {
@@ -253,7 +251,7 @@ void SetCombine(const std::string& text,
     std::string message = "expected max, sum, min, avg or an expression over the signal names";
     // The message would repeat words of the text.
     if (!node.confidential()) message += ": " + expression.error().message;
-    diagnostics.Add(node.position(), node.path(), std::move(message));
+    diagnostics.Add(node, std::move(message));
     return;
   }
   out.policy.combine = Combine::kExpression;
@@ -274,13 +272,13 @@ std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
   parsed.policy.name = name;
   if (parsed.signals.empty()) {
     const Node& signals = At(node, "signals");
-    diagnostics.Add(signals.position(), signals.path(), "a policy needs at least one signal");
+    diagnostics.Add(signals, "a policy needs at least one signal");
     return std::nullopt;
   }
   const Replicas& replicas = parsed.policy.replicas;
   if (replicas.min > replicas.max) {
     const Node& at = At(At(node, "replicas"), "min");
-    diagnostics.Add(at.position(), at.path(), "min is over max; lower it or raise max");
+    diagnostics.Add(at, "min is over max; lower it or raise max");
   }
   SetCombine(fields.combine, At(node, "combine"), parsed, diagnostics);
   if (diagnostics.items().size() > before) return std::nullopt;
@@ -288,23 +286,23 @@ std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
 }
 
 void CheckPolicy(const Policy& policy, const Node& node, Diagnostics& diagnostics) {
-  const auto add = [&](const Node& at, std::string message) {
-    diagnostics.Add(at.position(), at.path(), std::move(message));
-  };
   const Node& step = At(At(node, "scaleDown"), "step");
   const Duration reach = StepReach(policy);
   if (reach > kDay) {
-    add(step, "from max it would take over 24h to come down; allow larger steps, or lower max");
+    diagnostics.Add(
+        step, "from max it would take over 24h to come down; allow larger steps, or lower max");
   }
   if (policy.metric_mode == MetricMode::kPerSignal) {
     const Node& mode = At(node, "metricMode");
     // KEDA and the HPA take the maximum of the metrics, and know nothing of the rest.
-    if (policy.combine != Combine::kMax) add(mode, "per-signal needs combine: max");
-    if (policy.replicas.headroom > 0) add(mode, "per-signal takes no headroom");
+    if (policy.combine != Combine::kMax) diagnostics.Add(mode, "per-signal needs combine: max");
+    if (policy.replicas.headroom > 0) diagnostics.Add(mode, "per-signal takes no headroom");
     if (policy.scale_down.stabilization > Duration::zero()) {
-      add(mode, "per-signal takes no scaleDown.stabilization; set the HPA's");
+      diagnostics.Add(mode, "per-signal takes no scaleDown.stabilization; set the HPA's");
     }
-    if (reach > Duration::zero()) add(mode, "per-signal takes no scaleDown.step; set the HPA's");
+    if (reach > Duration::zero()) {
+      diagnostics.Add(mode, "per-signal takes no scaleDown.step; set the HPA's");
+    }
   }
 }
 

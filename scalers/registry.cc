@@ -126,9 +126,7 @@ void CheckTimeout(const SignalTiming& timing, const Node& node, Diagnostics& dia
                                   : " (" + FormatDuration(timing.timeout) + " over " +
                                         FormatDuration(timing.interval) + ")";
   diagnostics.Add(
-      node.position(),
-      node.path(),
-      "timeout is longer than interval" + numbers + "; lower timeout or raise interval");
+      node, "timeout is longer than interval" + numbers + "; lower timeout or raise interval");
 }
 
 /// Takes the common settings over into what the type's parser filled in.
@@ -147,8 +145,7 @@ void Apply(const CommonKeys& common,
   if (common.max_age) timing.max_age = *common.max_age;
   CheckTimeout(timing, node, diagnostics);
   if (timing.max_age < timing.interval) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     "maxAge is shorter than interval, so that every reading would be stale before "
                     "the next; raise maxAge to two intervals or more");
   }
@@ -224,8 +221,7 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
   const Node* type_node = node.Find("type");
   if (type_node == nullptr && node.from_metadata()) type_node = node.Find("typeFromEnv");
   if (type_node == nullptr || type_node->IsNull()) {
-    diagnostics.Add(
-        node.position(), node.path(), "missing required key 'type'; one of " + Join(type_names));
+    diagnostics.Add(node, "missing required key 'type'; one of " + Join(type_names));
     return std::nullopt;
   }
   const SignalType* type = FindType(signal_types_, type_node->scalar());
@@ -236,8 +232,7 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
     return std::nullopt;
   }
   if (context.inline_object && !type->allowed_inline) {
-    diagnostics.Add(type_node->position(),
-                    type_node->path(),
+    diagnostics.Add(*type_node,
                     "signals of type " + type->name +
                         " are not allowed inline; put it in a policy of the configuration");
     return std::nullopt;
@@ -266,14 +261,11 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
   CommonKeys keys;
   CommonTable().Read(common, keys, diagnostics);
   if (keys.on_empty && keys.ignore_null_values) {
-    diagnostics.Add(
-        node.position(), node.path(), "'onEmpty' and 'ignoreNullValues' are both given; keep one");
+    diagnostics.Add(node, "'onEmpty' and 'ignoreNullValues' are both given; keep one");
   }
   if (common.Find("onFault") != nullptr &&
       (common.Find("onFaultHold") != nullptr || common.Find("onFaultThen") != nullptr)) {
-    diagnostics.Add(node.position(),
-                    node.path(),
-                    "'onFault' and 'onFaultHold' or 'onFaultThen' are both given; keep one");
+    diagnostics.Add(node, "'onFault' and 'onFaultHold' or 'onFaultThen' are both given; keep one");
   }
   SignalDefinition definition;
   type->parse(own, context, definition, diagnostics);

@@ -6,6 +6,16 @@
 
 namespace stoker::scalers {
 
+Reading ToReading(WallTime slot, const Result<Observation>& outcome) {
+  Reading reading;
+  reading.time = slot;
+  if (!outcome) return reading;
+  reading.kind = outcome->empty ? Reading::Kind::kEmpty : Reading::Kind::kValue;
+  reading.value = outcome->empty ? 0 : outcome->value;
+  reading.at_least = outcome->at_least;
+  return reading;
+}
+
 bool Connection::AllowsNamespace(std::string_view name_space) const {
   const std::vector<std::string>& allowed = settings_.namespaces;
   return name_space.empty() || allowed.empty() ||
@@ -86,8 +96,7 @@ std::shared_ptr<Connection> FindConnection(std::string_view type,
                                            const SignalContext& context,
                                            config::Diagnostics& diagnostics) {
   if (!name.empty() && !address.empty()) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     "'connection' and '" + std::string(address_key) + "' are both given; keep one");
     return nullptr;
   }
@@ -95,7 +104,7 @@ std::shared_ptr<Connection> FindConnection(std::string_view type,
       address.empty() ? context.connections.Find(type, name, context.name_space)
                       : context.connections.FindByAddress(type, address, context.name_space);
   if (found) return *found;
-  diagnostics.Add(node.position(), node.path(), found.error().message, found.error().code);
+  diagnostics.Add(node, found.error().message, found.error().code);
   return nullptr;
 }
 

@@ -39,6 +39,9 @@ struct Observation {
   std::string detail;                   ///< for `stoker explain`, e.g. "101 requests", "3 series"
 };
 
+/// The reading that a poll of `slot` with this outcome is.
+Reading ToReading(WallTime slot, const Result<Observation>& outcome);
+
 /// The slots first, first + interval, ... up to and with last.
 struct SlotSpan {
   WallTime first{};

@@ -76,17 +76,14 @@ void ReadSkipDates(const Node& node, Settings& settings, Diagnostics& diagnostic
   if (!config::ReadValue(node, {.help = ""}, texts, diagnostics)) return;
   if (texts.size() > kMaxSkipDates) {
     diagnostics.Add(
-        node.position(),
-        node.path(),
-        "at most " + std::to_string(kMaxSkipDates) + " dates; drop those that are past");
+        node, "at most " + std::to_string(kMaxSkipDates) + " dates; drop those that are past");
     return;
   }
   for (const std::string& text : texts) {
     if (const auto date = ParseDate(Trim(text))) {
       settings.skip_dates.push_back(*date);
     } else {
-      diagnostics.Add(
-          node.position(), node.path(), "write each date as YYYY-MM-DD, e.g. 2026-12-25");
+      diagnostics.Add(node, "write each date as YYYY-MM-DD, e.g. 2026-12-25");
     }
   }
 }
@@ -118,8 +115,7 @@ const ParamTable<WindowSettings>& WindowParams() {
 
 void ReadWindows(const Node& node, Settings& settings, Diagnostics& diagnostics) {
   if (!node.IsList() || node.items().empty() || node.items().size() > kMaxWindows) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     node.from_metadata()
                         ? "metadata describes one window; use start, end and desiredReplicas, or "
                           "policySpec for several"
@@ -207,9 +203,7 @@ std::optional<Schedule> ReadSchedule(const std::optional<Text>& text,
                                      Diagnostics& diagnostics) {
   if (!text) {
     diagnostics.Add(
-        node.position(),
-        node.path(),
-        "every window needs '" + std::string(key) + "', a cron expression of five fields");
+        node, "every window needs '" + std::string(key) + "', a cron expression of five fields");
     return std::nullopt;
   }
   const Result<Schedule> schedule = Schedule::Parse(text->text, zone);
@@ -242,6 +236,18 @@ class CronSource final : public Source {
     return observation;
   }
 
+  Result<std::vector<Reading>> PastReadings(const SlotSpan& span,
+                                            MonoTime /*deadline*/,
+                                            const std::stop_token& /*stop*/) override {
+    std::vector<Reading> readings;
+    for (WallTime slot = span.first; slot <= span.last; slot += span.interval) {
+      PollContext context;
+      context.slot = slot;
+      readings.push_back(ToReading(slot, Poll(context)));
+    }
+    return readings;
+  }
+
  private:
   std::shared_ptr<const Timetable> timetable_;
   WallTime since_{};
@@ -262,8 +268,7 @@ void ParseCron(const Node& node,
     return;
   }
   if (!settings.windows.empty() && (settings.window.start || settings.window.end)) {
-    diagnostics.Add(
-        node.position(), node.path(), "give either 'windows' or 'start' and 'end', not both");
+    diagnostics.Add(node, "give either 'windows' or 'start' and 'end', not both");
     return;
   }
   if (settings.windows.empty()) settings.windows.push_back(settings.window);
@@ -281,9 +286,7 @@ void ParseCron(const Node& node,
         window.desired_replicas ? window.desired_replicas : settings.window.desired_replicas;
     if (!replicas) {
       diagnostics.Add(
-          node.position(),
-          node.path(),
-          "'desiredReplicas' is missing; say how many replicas an open window asks for");
+          node, "'desiredReplicas' is missing; say how many replicas an open window asks for");
     }
     if (!start || !end || !replicas) continue;
     if (*start == *end) {

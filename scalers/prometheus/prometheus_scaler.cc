@@ -122,23 +122,18 @@ class PrometheusConnection final : public Connection {
   const std::unique_ptr<prom::Client> client_;
 };
 
-void Complain(const Node& node, std::string message, Diagnostics& diagnostics) {
-  diagnostics.Add(node.position(), node.path(), std::move(message));
-}
-
 /// Headers that the request itself makes, or that would carry a secret in the configuration.
 void CheckHeaders(const AuthKeys& auth, const Node& node, Diagnostics& diagnostics) {
   static constexpr std::string_view kOurs[] = {
       "host", "content-length", "content-type", "transfer-encoding", "connection"};
   for (const auto& [name, value] : auth.headers) {
     if (EqualsIgnoreCase(name, "authorization") || EqualsIgnoreCase(name, "cookie")) {
-      Complain(node,
-               "auth.headers must not hold " + name +
-                   ", a secret; use auth.basic or auth.bearerTokenFile, which read files",
-               diagnostics);
+      diagnostics.Add(node,
+                      "auth.headers must not hold " + name +
+                          ", a secret; use auth.basic or auth.bearerTokenFile, which read files");
     } else if (std::ranges::any_of(
                    kOurs, [&](std::string_view ours) { return EqualsIgnoreCase(name, ours); })) {
-      Complain(node, "auth.headers cannot set " + name + "; remove it", diagnostics);
+      diagnostics.Add(node, "auth.headers cannot set " + name + "; remove it");
     }
   }
 }
@@ -156,18 +151,16 @@ std::shared_ptr<Connection> CreateConnection(const std::string& name,
   const int kinds =
       (auth.basic ? 1 : 0) + (auth.bearer_token_file.empty() ? 0 : 1) + (auth.sigv4 ? 1 : 0);
   if (kinds > 1) {
-    Complain(*node.Find("auth"), "give only one of basic, bearerTokenFile and sigv4", diagnostics);
+    diagnostics.Add(*node.Find("auth"), "give only one of basic, bearerTokenFile and sigv4");
   }
   CheckHeaders(auth, node, diagnostics);
   const TlsOptions tls = keys.tls.value_or(TlsOptions{});
   if (tls.cert_file.empty() != tls.key_file.empty()) {
-    Complain(*node.Find("tls"), "cert and key go together; give both or none", diagnostics);
+    diagnostics.Add(*node.Find("tls"), "cert and key go together; give both or none");
   }
   const Result<http::Url> url = http::ParseUrl(keys.url);
   if (url && keys.tls && !url->secure()) {
-    Complain(*node.Find("tls"),
-             "tls is set, but url begins with http://; make it https://",
-             diagnostics);
+    diagnostics.Add(*node.Find("tls"), "tls is set, but url begins with http://; make it https://");
   }
 
   prom::ClientOptions options{
@@ -188,7 +181,7 @@ std::shared_ptr<Connection> CreateConnection(const std::string& name,
                                                                        deps.observer,
                                                                        deps.logger,
                                                                        waiter});
-  if (!client) Complain(*node.Find("url"), client.error().message, diagnostics);
+  if (!client) diagnostics.Add(*node.Find("url"), client.error().message);
   if (diagnostics.items().size() != before) return nullptr;
   return std::make_shared<PrometheusConnection>(
       name, std::move(keys.common), *url, std::move(*client));
@@ -274,26 +267,37 @@ const ParamTable<SignalKeys>& SignalTable() {
   return kTable;
 }
 
-double Reduce(std::span<const prom::Sample> samples, OnSeveral policy) {
-  double value = samples.front().value;
-  for (const prom::Sample& sample : samples.subspan(1)) {
+double Reduce(std::span<const double> values, OnSeveral policy) {
+  double value = values.front();
+  for (const double other : values.subspan(1)) {
     switch (policy) {
       case OnSeveral::kSum:
       case OnSeveral::kAvg:
-        value += sample.value;
+        value += other;
         break;
       case OnSeveral::kMax:
-        value = std::max(value, sample.value);
+        value = std::max(value, other);
         break;
       case OnSeveral::kMin:
-        value = std::min(value, sample.value);
+        value = std::min(value, other);
         break;
       case OnSeveral::kError:
       case OnSeveral::kFirst:
         break;
     }
   }
-  return policy == OnSeveral::kAvg ? value / static_cast<double>(samples.size()) : value;
+  return policy == OnSeveral::kAvg ? value / static_cast<double>(values.size()) : value;
+}
+
+/// `@ start()` and `@ end()` mean the moment itself in an instant query, and a range's ends in a
+/// range query. Text in quotes may look the same; then the past is not told either.
+bool LooksAtItsRange(std::string_view query) {
+  for (std::size_t at = query.find('@'); at != std::string_view::npos;
+       at = query.find('@', at + 1)) {
+    const std::string_view rest = Trim(query.substr(at + 1));
+    if (rest.starts_with("start") || rest.starts_with("end")) return true;
+  }
+  return false;
 }
 
 class PrometheusSource final : public Source {
@@ -308,31 +312,74 @@ class PrometheusSource final : public Source {
         connection_->client().Query(query_, context.slot, context.deadline, context.stop);
     if (!result) return Fail(result.error());
 
+    std::vector<double> values;
+    for (const prom::Sample& sample : result->samples) values.push_back(sample.value);
+    Result<Observation> observation =
+        Observe(values, result->type == prom::QueryResult::Type::kScalar);
+    if (!observation) return observation;
+    observation->warnings = std::move(result->warnings);
+    for (const std::string& info : result->infos) observation->warnings.push_back("info: " + info);
+    return observation;
+  }
+
+  Result<std::vector<Reading>> PastReadings(const SlotSpan& span,
+                                            MonoTime deadline,
+                                            const std::stop_token& stop) override {
+    std::vector<Reading> readings;
+    if (LooksAtItsRange(query_) || span.last < span.first) return readings;
+    const Result<std::vector<prom::Series>> past = connection_->client().QueryRange(
+        query_, span.first, span.last, span.interval, deadline, stop);
+    if (!past) return Fail(past.error());
+
+    std::vector<std::vector<double>> values(
+        static_cast<std::size_t>((span.last - span.first) / span.interval) + 1);
+    for (const prom::Series& series : *past) {
+      for (const prom::Point& point : series) {
+        const Duration after = point.time - span.first;
+        const auto slot = static_cast<std::size_t>(after / span.interval);
+        if (after < Duration::zero() || after % span.interval != Duration::zero() ||
+            slot >= values.size()) {
+          return Fail(ErrorCode::kUnavailable,
+                      "connection " + connection_->name() +
+                          ": the range query was answered for other moments than asked");
+        }
+        values[slot].push_back(point.value);
+      }
+    }
+    WallTime slot = span.first;
+    for (const std::vector<double>& at_slot : values) {
+      // The order of the series, which decides here, is another in range queries.
+      const bool first_unknown = on_several_ == OnSeveral::kFirst && at_slot.size() > 1;
+      if (!first_unknown) readings.push_back(ToReading(slot, Observe(at_slot, /*scalar=*/false)));
+      slot += span.interval;
+    }
+    return readings;
+  }
+
+ private:
+  /// What a result of these values means.
+  [[nodiscard]] Result<Observation> Observe(std::span<const double> values, bool scalar) const {
     Observation observation;
-    observation.warnings = std::move(result->warnings);
-    for (const std::string& info : result->infos) observation.warnings.push_back("info: " + info);
-    std::span<const prom::Sample> samples = result->samples;
-    if (samples.empty()) {
+    if (values.empty()) {
       observation.empty = true;
       observation.detail = "no series";
       return observation;
     }
-    const bool scalar = result->type == prom::QueryResult::Type::kScalar;
-    observation.detail = scalar ? "a scalar" : std::to_string(samples.size()) + " series";
-    if (samples.size() > 1) {
+    observation.detail = scalar ? "a scalar" : std::to_string(values.size()) + " series";
+    if (values.size() > 1) {
       if (on_several_ == OnSeveral::kError) {
         return Fail(ErrorCode::kInvalidArgument,
                     "connection " + connection_->name() + ": the query gives " +
-                        std::to_string(samples.size()) +
+                        std::to_string(values.size()) +
                         " series where one number is needed; wrap it in sum() or max(), or set "
                         "onSeveral");
       }
       observation.detail += ", " + NameOf(on_several_);
-      if (on_several_ == OnSeveral::kFirst) samples = samples.first(1);
+      if (on_several_ == OnSeveral::kFirst) values = values.first(1);
     }
-    const auto odd = std::ranges::count_if(
-        samples, [](const prom::Sample& sample) { return !std::isfinite(sample.value); });
-    observation.value = odd == 0 ? Reduce(samples, on_several_) : 0;
+    const auto odd =
+        std::ranges::count_if(values, [](double value) { return !std::isfinite(value); });
+    observation.value = odd == 0 ? Reduce(values, on_several_) : 0;
     if (odd != 0) {
       observation.detail += ", " + std::to_string(odd) + " of them NaN or Inf";
     } else if (!std::isfinite(observation.value)) {
@@ -345,7 +392,6 @@ class PrometheusSource final : public Source {
     return observation;
   }
 
- private:
   const std::shared_ptr<PrometheusConnection> connection_;
   const std::string query_;
   const OnSeveral on_several_;

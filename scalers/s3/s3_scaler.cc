@@ -22,10 +22,6 @@ using config::ParamTable;
 
 constexpr char kType[] = "s3";
 
-void Complain(const Node& node, std::string message, Diagnostics& diagnostics) {
-  diagnostics.Add(node.position(), node.path(), std::move(message));
-}
-
 // ---- the connection
 
 struct KeyFiles {
@@ -79,10 +75,10 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
                    [](const Node& node, ConnectionKeys& out, Diagnostics& diagnostics) {
                      if (node.IsScalar() && node.scalar() == "default") return;
                      if (!node.IsMap()) {
-                       Complain(node,
-                                "expected 'default' or {accessKeyIdFile, secretAccessKeyFile}; "
-                                "keys themselves do not belong in a configuration",
-                                diagnostics);
+                       diagnostics.Add(
+                           node,
+                           "expected 'default' or {accessKeyIdFile, secretAccessKeyFile}; "
+                           "keys themselves do not belong in a configuration");
                        return;
                      }
                      KeyFiles files;
@@ -141,12 +137,12 @@ std::string ChooseRegion(const ConnectionKeys& keys,
   }
   if (region.empty() && !keys.endpoint.empty()) region = "us-east-1";
   if (region.empty()) {
-    Complain(node, "no region; set region, or AWS_REGION in the environment", diagnostics);
+    diagnostics.Add(node, "no region; set region, or AWS_REGION in the environment");
   } else if (!aws::IsRegion(region)) {
     const Node* given = node.Find("region");
-    Complain(given != nullptr ? *given : node,
-             "a region's name has lower case letters, digits and hyphens, as eu-west-1 does",
-             diagnostics);
+    diagnostics.Add(
+        given != nullptr ? *given : node,
+        "a region's name has lower case letters, digits and hyphens, as eu-west-1 does");
     region.clear();
   }
   return region;
@@ -162,29 +158,26 @@ std::shared_ptr<Connection> CreateConnection(const std::string& name,
   if (!ConnectionTable().Read(node, keys, diagnostics)) return nullptr;
   const std::string region = ChooseRegion(keys, node, deps.environment, diagnostics);
   if (!keys.endpoint.empty() && !s3::IsEndpoint(keys.endpoint)) {
-    Complain(*node.Find("endpoint"),
-             "expected a URL as https://host:port, without user and query",
-             diagnostics);
+    diagnostics.Add(*node.Find("endpoint"),
+                    "expected a URL as https://host:port, without user and query");
   }
   if (keys.tls && keys.endpoint.starts_with("http://")) {
-    Complain(*node.Find("tls"),
-             "tls is set, but endpoint begins with http://; make it https://",
-             diagnostics);
+    diagnostics.Add(*node.Find("tls"),
+                    "tls is set, but endpoint begins with http://; make it https://");
   }
   for (const std::string& bucket : keys.buckets) {
     if (s3::IsBucketName(bucket)) continue;
-    Complain(*node.Find("buckets"),
-             "'" + bucket +
-                 "' is no bucket's name; buckets are names of 3 to 63 letters, digits, "
-                 "dots and hyphens",
-             diagnostics);
+    diagnostics.Add(*node.Find("buckets"),
+                    "'" + bucket +
+                        "' is no bucket's name; buckets are names of 3 to 63 letters, digits, "
+                        "dots and hyphens");
   }
   const auto transport = deps.transports.Create(keys.tls.value_or(TlsOptions{}));
   // Credentials come from other servers, to which the endpoint's authorities do not apply.
   const auto credentials_transport = deps.transports.Create(TlsOptions{});
   if (!transport || !credentials_transport) {
     const auto& error = transport ? credentials_transport.error() : transport.error();
-    Complain(node, error.message, diagnostics);
+    diagnostics.Add(node, error.message);
   }
   if (diagnostics.items().size() != before) return nullptr;
 
@@ -315,16 +308,14 @@ void ParseSignal(const Node& node,
   if (!SignalTable().Read(node, keys, diagnostics)) return;
   keys.objects.ReadDemand(definition.demand, diagnostics);
   if (!s3::IsBucketName(keys.bucket)) {
-    Complain(
-        node, "'bucket' must be a name of 3 to 63 letters, digits, dots and hyphens", diagnostics);
+    diagnostics.Add(node, "'bucket' must be a name of 3 to 63 letters, digits, dots and hyphens");
   }
   if (diagnostics.items().size() != before) return;
   const auto connection = std::static_pointer_cast<S3Connection>(FindConnection(
       kType, keys.connection, "awsRegion", keys.aws_region, node, context, diagnostics));
   if (!connection) return;
   if (!connection->AllowsBucket(keys.bucket)) {
-    diagnostics.Add(node.position(),
-                    node.path(),
+    diagnostics.Add(node,
                     "s3 connection " + connection->name() +
                         " does not allow this bucket; add it to the connection's buckets",
                     ErrorCode::kPermissionDenied);

@@ -77,6 +77,13 @@ Result<Observation> ScalerContract::Poll(Source& source, std::stop_token stop) {
                       .stop = std::move(stop)});
 }
 
+Result<std::vector<Reading>> ScalerContract::Past(Source& source, const std::stop_token& stop) {
+  const WallTime now = world_.clock.WallNow();
+  return source.PastReadings({now - 9 * std::chrono::minutes(1), now, std::chrono::minutes(1)},
+                             world_.clock.MonotonicNow() + timeout_,
+                             stop);
+}
+
 void ScalerContract::ExpectNoSecret(const std::string& text) {
   for (const std::string& secret : fixture().secrets) {
     EXPECT_EQ(text.find(secret), std::string::npos) << "a secret shows in: " << text;
@@ -180,6 +187,62 @@ TEST_P(ScalerContract, RetriesKeepTheDeadlineToo) {
   });
   EXPECT_EQ(fixture().has_upstream, !Poll(*source));
   EXPECT_LE(world_.clock.MonotonicNow(), deadline + std::chrono::milliseconds(300));
+}
+
+TEST_P(ScalerContract, ThePastIsWhatPollsWouldHaveFound) {
+  const auto source = MakeSource();
+  ASSERT_TRUE(source);
+  const auto past = Past(*source);
+  ASSERT_TRUE(past) << past.error().message;
+  EXPECT_EQ(past->size(), fixture().tells_past ? 10 : 0);
+  WallTime slot = world_.clock.WallNow() - 9 * std::chrono::minutes(1);
+  for (const Reading& reading : *past) {
+    EXPECT_EQ(reading.time, slot);
+    const auto polled = source->Poll(
+        {.slot = slot, .deadline = world_.clock.MonotonicNow() + timeout_, .stop = {}});
+    EXPECT_EQ(reading, scalers::ToReading(slot, polled));
+    slot += std::chrono::minutes(1);
+  }
+}
+
+TEST_P(ScalerContract, AFaultHidesThePastAndInventsNone) {
+  for (const Upstream& fault : fixture().faults) {
+    SCOPED_TRACE(fault.name);
+    fault.set(world_);
+    const auto source = MakeSource();
+    ASSERT_TRUE(source);
+    const auto past = Past(*source);
+    EXPECT_EQ(!past, fixture().tells_past);
+    if (past) {
+      EXPECT_TRUE(past->empty());
+    } else {
+      ExpectNoSecret(past.error().message);
+    }
+    world_.clock.Advance(std::chrono::minutes(10));
+  }
+}
+
+TEST_P(ScalerContract, ThePastKeepsTheDeadlineAndStopsWhenTold) {
+  const auto source = MakeSource();
+  ASSERT_TRUE(source);
+  const MonoTime deadline = world_.clock.MonotonicNow() + timeout_;
+  world_.transport->set_handler([&](const HttpRequest& request) -> Result<HttpResponse> {
+    EXPECT_LE(request.deadline, deadline);
+    EXPECT_LE(world_.clock.MonotonicNow(), deadline) << "sent too late";
+    world_.clock.Advance(std::chrono::milliseconds(300));
+    return HttpResponse{.status = 503, .headers = {}, .body = ""};
+  });
+  static_cast<void>(Past(*source));
+  EXPECT_LE(world_.clock.MonotonicNow(), deadline + std::chrono::milliseconds(300));
+
+  std::stop_source stop;
+  stop.request_stop();
+  world_.transport->set_handler([](const HttpRequest&) -> Result<HttpResponse> {
+    return HttpResponse{.status = 503, .headers = {}, .body = ""};
+  });
+  const MonoTime before = world_.clock.MonotonicNow();
+  static_cast<void>(Past(*source, stop.get_token()));
+  EXPECT_EQ(world_.clock.MonotonicNow(), before) << "waited although told to stop";
 }
 
 TEST_P(ScalerContract, StopsWhenTold) {

@@ -34,6 +34,7 @@ struct ScalerFixture {
   std::vector<Keys> different;        ///< settings that ask something else
   std::vector<std::string> secrets;   ///< what `healthy` puts where credentials are
   bool has_upstream = true;           ///< talks through FakeWorld::transport
+  bool tells_past = false;            ///< PastReadings gives every slot
 
   double value = 0;  ///< what `healthy` makes it read
   std::function<void(FakeWorld&)> healthy;
@@ -59,6 +60,8 @@ class ScalerContract : public SignalTest,
   std::unique_ptr<scalers::Source> MakeSource();
   /// Polls for the present slot with the signal's own timeout.
   Result<scalers::Observation> Poll(scalers::Source& source, std::stop_token stop = {});
+  /// Past readings of ten slots up to the present one, with the same timeout.
+  Result<std::vector<Reading>> Past(scalers::Source& source, const std::stop_token& stop = {});
   /// Fails the test when a secret shows in `text` or in the log.
   void ExpectNoSecret(const std::string& text);
 

@@ -48,6 +48,7 @@ const ScalerFixture& Cron() {
                     {{"lead", "1m"}}},
       .secrets = {},
       .has_upstream = false,
+      .tells_past = true,
       .value = 7,
       .healthy = [](FakeWorld&) {},
       .faults = {},
@@ -59,6 +60,19 @@ const ScalerFixture& Cron() {
 std::string Vector(const std::string& value) {
   return R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,")" +
          value + R"("]}]}})";
+}
+
+/// The same value at every minute that a range query's URL asks for.
+std::string Matrix(const std::string& url, const std::string& value) {
+  const auto number = [&](const std::string& key) {
+    return std::stoll(url.substr(url.find("&" + key + "=") + key.size() + 2));
+  };
+  std::string points;
+  for (long long at = number("start"); at <= number("end"); at += 60) {
+    points += (points.empty() ? "[" : ",[") + std::to_string(at) + ",\"" + value + "\"]";
+  }
+  return R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[)" +
+         points + "]}]}}";
 }
 
 const ScalerFixture& Prometheus() {
@@ -76,11 +90,17 @@ const ScalerFixture& Prometheus() {
       .different = {{{"query", "sum(running)"}}, {{"connection", "other"}}, {{"onSeveral", "sum"}}},
       .secrets = {kSecret},
       .has_upstream = true,
+      .tells_past = true,
       .value = 12.5,
       .healthy =
           [](FakeWorld& world) {
             world.files.Write("/token", kSecret + "\n");
-            Answer(200, Vector("12.5"))(world);
+            world.transport->set_handler([](const HttpRequest& request) -> Result<HttpResponse> {
+              const bool range = request.url.find("/query_range?") != std::string::npos;
+              return HttpResponse{.status = 200,
+                                  .headers = {},
+                                  .body = range ? Matrix(request.url, "12.5") : Vector("12.5")};
+            });
           },
       .faults = {{"unreachable", NoAnswer(ErrorCode::kUnavailable)},
                  {"too slow", NoAnswer(ErrorCode::kDeadlineExceeded)},

@@ -14,6 +14,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   const auto result = stoker::prom::ParseQueryResponse(body);
   const auto error = stoker::prom::ParseApiError(body);
+  const auto range = stoker::prom::ParseRangeResponse(body);
+  if (range) {
+    if (result || error) std::abort();
+    for (const stoker::prom::Series& series : *range) {
+      for (std::size_t i = 1; i < series.size(); ++i) {
+        if (series[i].time <= series[i - 1].time) std::abort();
+      }
+    }
+  } else if (range.error().message.empty()) {
+    std::abort();
+  }
   if (!result) {
     if (result.error().message.empty()) std::abort();
     return 0;

@@ -2,7 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "core/text.h"
@@ -13,6 +15,10 @@ namespace {
 
 /// Thousands of series, and still far from what hurts.
 constexpr std::size_t kMaxBodyBytes = 4U << 20U;
+/// Tens of series over as many moments as Prometheus gives at once.
+constexpr std::size_t kMaxRangeBytes = 16U << 20U;
+/// Prometheus gives 11,000 steps, and so one more value, in one answer.
+constexpr std::int64_t kMaxPoints = 11'001;
 /// Proxies and logs cut longer URLs.
 constexpr std::size_t kMaxGetBytes = 2000;
 
@@ -25,6 +31,8 @@ std::string Seconds(std::int64_t milliseconds) {
                 static_cast<long long>(milliseconds % 1000));
   return text;
 }
+
+std::string Seconds(WallTime time) { return Seconds(time.time_since_epoch().count()); }
 
 std::string Base64(std::string_view text) {
   std::string out((text.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a 0
@@ -101,9 +109,52 @@ Result<QueryResult> Client::Query(const std::string& promql,
                                   WallTime time,
                                   MonoTime deadline,
                                   const std::stop_token& stop) {
-  const Result<HttpResponse> response = Ask(promql, time, deadline, stop);
-  Result<QueryResult> result =
-      response ? Judge(*response) : Result<QueryResult>(Fail(response.error()));
+  const std::string form = "query=" + http::PercentEncode(promql) + "&time=" + Seconds(time);
+  return Fetch({"/query", form, kMaxBodyBytes, deadline, stop}, ParseQueryResponse);
+}
+
+Result<std::vector<Series>> Client::QueryRange(const std::string& promql,
+                                               WallTime first,
+                                               WallTime last,
+                                               Duration step,
+                                               MonoTime deadline,
+                                               const std::stop_token& stop) {
+  std::vector<Series> all;
+  std::int64_t points = kMaxPoints;
+  while (first <= last) {
+    const WallTime until = std::min(last, first + step * (points - 1));
+    const std::string form = "query=" + http::PercentEncode(promql) + "&start=" + Seconds(first) +
+                             "&end=" + Seconds(until) + "&step=" + Seconds(step.count());
+    Result<std::vector<Series>> part =
+        Fetch({"/query_range", form, kMaxRangeBytes, deadline, stop}, ParseRangeResponse);
+    if (!part && part.error().code == ErrorCode::kResourceExhausted && points > 1) {
+      points /= 2;
+      continue;
+    }
+    if (!part) return Fail(part.error());
+    std::ranges::move(*part, std::back_inserter(all));
+    first = until + step;
+  }
+  return all;
+}
+
+template <class T>
+Result<T> Client::Fetch(const Question& question, Result<T> (*parse)(std::string_view)) {
+  const auto fetch = [&]() -> Result<T> {
+    const Result<HttpResponse> response = Ask(question);
+    if (!response) return Fail(response.error());
+    if (const Status status = Judge(*response, question.path); !status) {
+      return Fail(status.error());
+    }
+    Result<T> result = parse(response->body);
+    if (!result && Trim(response->body).starts_with('<')) {
+      return Fail(ErrorCode::kUnavailable,
+                  "the answer is a web page, not Prometheus' JSON; is the URL right, or is there a "
+                  "proxy that wants a login?");
+    }
+    return result;
+  };
+  Result<T> result = fetch();
   if (!result) {
     return Fail(result.error().code,
                 "connection " + options_.connection + ": " + result.error().message);
@@ -111,15 +162,12 @@ Result<QueryResult> Client::Query(const std::string& promql,
   return result;
 }
 
-Result<HttpResponse> Client::Ask(const std::string& promql,
-                                 WallTime time,
-                                 MonoTime deadline,
-                                 const std::stop_token& stop) {
-  Result<http::CircuitBreaker::Permit> permit = breaker_.Acquire(deadline, stop);
+Result<HttpResponse> Client::Ask(const Question& question) {
+  Result<http::CircuitBreaker::Permit> permit = breaker_.Acquire(question.deadline, question.stop);
   if (!permit) return Fail(permit.error());
   bool sent = false;
   Result<HttpResponse> response = retrier_.Send(*transport_, [&] {
-    Result<HttpRequest> request = MakeRequest(promql, time, deadline, stop);
+    Result<HttpRequest> request = MakeRequest(question);
     sent = request.has_value();
     return request;
   });
@@ -146,20 +194,16 @@ Result<HttpResponse> Client::Ask(const std::string& promql,
   return response;
 }
 
-Result<HttpRequest> Client::MakeRequest(const std::string& promql,
-                                        WallTime time,
-                                        MonoTime deadline,
-                                        const std::stop_token& stop) const {
+Result<HttpRequest> Client::MakeRequest(const Question& question) const {
   HttpRequest request;
-  request.url = options_.url + "/api/v1/query";
-  request.deadline = deadline;
-  request.max_body_bytes = kMaxBodyBytes;
-  request.stop = stop;
-  std::string form =
-      "query=" + http::PercentEncode(promql) + "&time=" + Seconds(time.time_since_epoch().count());
+  request.url = options_.url + "/api/v1" + question.path;
+  request.deadline = question.deadline;
+  request.max_body_bytes = question.max_body_bytes;
+  request.stop = question.stop;
+  std::string form = question.form;
   // Prometheus gives up a little before we do, so that an abandoned query does not burden it and we
   // learn that it was the query that took long.
-  const Duration left = deadline - clock_.MonotonicNow();
+  const Duration left = question.deadline - clock_.MonotonicNow();
   if (left > Duration::zero()) form += "&timeout=" + Seconds((left - left / 10).count());
   if (form.size() < kMaxGetBytes) {
     request.url += "?" + form;
@@ -206,17 +250,9 @@ Result<std::string> Client::ReadSecret(const std::string& key, const std::string
   return secret;
 }
 
-Result<QueryResult> Client::Judge(const HttpResponse& response) const {
+Status Client::Judge(const HttpResponse& response, const std::string& path) const {
   const std::string answered = "Prometheus answered " + std::to_string(response.status);
-  if (response.status / 100 == 2) {
-    Result<QueryResult> result = ParseQueryResponse(response.body);
-    if (!result && Trim(response.body).starts_with('<')) {
-      return Fail(ErrorCode::kUnavailable,
-                  "the answer is a web page, not Prometheus' JSON; is the URL right, or is there a "
-                  "proxy that wants a login?");
-    }
-    return result;
-  }
+  if (response.status / 100 == 2) return {};
   if (response.status / 100 == 3) {
     return Fail(ErrorCode::kUnavailable,
                 answered + ", a redirect, which is not followed; set url to the final address");
@@ -233,7 +269,7 @@ Result<QueryResult> Client::Judge(const HttpResponse& response) const {
                       "tenant in auth.headers");
     case 404:
       return Fail(ErrorCode::kNotFound,
-                  answered + "; is the URL right? /api/v1/query is expected below it");
+                  answered + "; is the URL right? /api/v1" + path + " is expected below it");
     case 429:
       return Fail(ErrorCode::kUnavailable,
                   answered + " (too many requests); poll less often or raise its limit");

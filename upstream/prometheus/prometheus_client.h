@@ -67,24 +67,39 @@ class Client {
                             MonoTime deadline,
                             const std::stop_token& stop);
 
+  /// What instant queries at `first`, `first` + `step` (> 0) and so on up to `last` would give, in
+  /// as few range queries as Prometheus' limit of 11,000 points a series and our own on an answer's
+  /// length allow, so a series may come in several parts. `@ start()` and `@ end()` in the query
+  /// mean those of a part. Fails as Query does, whole.
+  Result<std::vector<Series>> QueryRange(const std::string& promql,
+                                         WallTime first,
+                                         WallTime last,
+                                         Duration step,
+                                         MonoTime deadline,
+                                         const std::stop_token& stop);
+
  private:
+  /// What is asked below /api/v1.
+  struct Question {
+    std::string path;
+    std::string form;
+    std::size_t max_body_bytes;
+    MonoTime deadline;
+    std::stop_token stop;
+  };
   Client(ClientOptions options,
          const ClientDeps& deps,
          std::shared_ptr<HttpTransport> transport,
          std::shared_ptr<aws::CredentialsProvider> credentials);
 
-  Result<HttpRequest> MakeRequest(const std::string& promql,
-                                  WallTime time,
-                                  MonoTime deadline,
-                                  const std::stop_token& stop) const;
+  Result<HttpRequest> MakeRequest(const Question& question) const;
   Status Authorize(HttpRequest& request) const;
   Result<std::string> ReadSecret(const std::string& key, const std::string& path) const;
-  Result<HttpResponse> Ask(const std::string& promql,
-                           WallTime time,
-                           MonoTime deadline,
-                           const std::stop_token& stop);
+  Result<HttpResponse> Ask(const Question& question);
+  template <class T>
+  Result<T> Fetch(const Question& question, Result<T> (*parse)(std::string_view));
   void LogChange(bool open, const std::string& why) const;
-  Result<QueryResult> Judge(const HttpResponse& response) const;
+  Status Judge(const HttpResponse& response, const std::string& path) const;
 
   const ClientOptions options_;
   const Clock& clock_;

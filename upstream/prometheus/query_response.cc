@@ -20,6 +20,12 @@ tl::unexpected<Error> NotPrometheus() {
   return Fail(ErrorCode::kUnavailable, "the answer is not what Prometheus' query API gives");
 }
 
+tl::unexpected<Error> NativeHistogram() {
+  return Fail(ErrorCode::kInvalidArgument,
+              "the query gives a native histogram; take a number from it with "
+              "histogram_quantile(), histogram_sum() or histogram_count()");
+}
+
 /// "12.5", "NaN", "+Inf", "-Inf".
 std::optional<double> ParseValue(std::string_view text) {
   if (text.starts_with('+')) {
@@ -33,19 +39,25 @@ std::optional<double> ParseValue(std::string_view text) {
 }
 
 /// The pair [seconds, "value"].
-bool ReadPoint(const element& json, Sample& sample) {
+std::optional<Point> ReadPoint(const element& json) {
   array pair;
   double seconds = 0;
   std::string_view text;
   if (json.get(pair) != simdjson::SUCCESS || pair.size() != 2 ||
       pair.at(0).get(seconds) != simdjson::SUCCESS || pair.at(1).get(text) != simdjson::SUCCESS) {
-    return false;
+    return std::nullopt;
   }
   const std::optional<double> value = ParseValue(text);
   constexpr double kFarthest = 1e11;  // some 3,000 years either way
-  if (!value || !(std::abs(seconds) < kFarthest)) return false;
-  sample.value = *value;
-  sample.time = WallTime(Duration(std::llround(seconds * 1000)));
+  if (!value || !(std::abs(seconds) < kFarthest)) return std::nullopt;
+  return Point{WallTime(Duration(std::llround(seconds * 1000))), *value};
+}
+
+bool ReadSample(const element& json, Sample& sample) {
+  const std::optional<Point> point = ReadPoint(json);
+  if (!point) return false;
+  sample.time = point->time;
+  sample.value = point->value;
   return true;
 }
 
@@ -108,19 +120,47 @@ std::optional<ApiError> ReadApiError(const element& root) {
   return error;
 }
 
-Result<QueryResult> ReadResult(const element& root) {
+/// The type and the result of an answer that says "success".
+bool FindResult(const element& root, std::string_view& type, element& result) {
   std::string_view status;
+  return root.at_key("status").get(status) == simdjson::SUCCESS && status == "success" &&
+         root.at_key("data").at_key("resultType").get(type) == simdjson::SUCCESS &&
+         root.at_key("data").at_key("result").get(result) == simdjson::SUCCESS;
+}
+
+Result<std::vector<Series>> ReadMatrix(const element& root) {
   std::string_view type;
   element result;
-  if (root.at_key("status").get(status) != simdjson::SUCCESS || status != "success" ||
-      root.at_key("data").at_key("resultType").get(type) != simdjson::SUCCESS ||
-      root.at_key("data").at_key("result").get(result) != simdjson::SUCCESS) {
+  array list;
+  if (!FindResult(root, type, result) || type != "matrix" ||
+      result.get(list) != simdjson::SUCCESS) {
     return NotPrometheus();
   }
+  std::vector<Series> read;
+  for (const element& json : list) {
+    element histograms;
+    if (json.at_key("histograms").get(histograms) == simdjson::SUCCESS) return NativeHistogram();
+    array points;
+    if (json.at_key("values").get(points) != simdjson::SUCCESS) return NotPrometheus();
+    Series& series = read.emplace_back();
+    series.reserve(points.size());
+    for (const element& pair : points) {
+      const std::optional<Point> point = ReadPoint(pair);
+      if (!point || (!series.empty() && point->time <= series.back().time)) return NotPrometheus();
+      series.push_back(*point);
+    }
+  }
+  return read;
+}
+
+Result<QueryResult> ReadResult(const element& root) {
+  std::string_view type;
+  element result;
+  if (!FindResult(root, type, result)) return NotPrometheus();
   QueryResult read;
   if (type == "scalar") {
     read.type = QueryResult::Type::kScalar;
-    if (!ReadPoint(result, read.samples.emplace_back())) return NotPrometheus();
+    if (!ReadSample(result, read.samples.emplace_back())) return NotPrometheus();
   } else if (type == "vector") {
     array elements;
     if (result.get(elements) != simdjson::SUCCESS) return NotPrometheus();
@@ -133,11 +173,9 @@ Result<QueryResult> ReadResult(const element& root) {
       }
       if (json.at_key("value").get(point) != simdjson::SUCCESS) {
         if (json.at_key("histogram").get(point) != simdjson::SUCCESS) return NotPrometheus();
-        return Fail(ErrorCode::kInvalidArgument,
-                    "the query gives a native histogram; take a number from it with "
-                    "histogram_quantile(), histogram_sum() or histogram_count()");
+        return NativeHistogram();
       }
-      if (!ReadPoint(point, sample)) return NotPrometheus();
+      if (!ReadSample(point, sample)) return NotPrometheus();
     }
   } else if (type == "matrix") {
     return Fail(ErrorCode::kInvalidArgument,
@@ -151,6 +189,17 @@ Result<QueryResult> ReadResult(const element& root) {
   read.warnings = ReadNotes(root, "warnings");
   read.infos = ReadNotes(root, "infos");
   return read;
+}
+
+template <class T>
+Result<T> ParseAnswer(std::string_view body, Result<T> (*read)(const element&)) {
+  simdjson::dom::parser parser;
+  element root;
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
+    return NotPrometheus();
+  }
+  if (const std::optional<ApiError> error = ReadApiError(root)) return Fail(ToError(*error));
+  return read(root);
 }
 
 }  // namespace
@@ -179,13 +228,11 @@ Error ToError(const ApiError& error) {
 }
 
 Result<QueryResult> ParseQueryResponse(std::string_view body) {
-  simdjson::dom::parser parser;
-  element root;
-  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
-    return NotPrometheus();
-  }
-  if (const std::optional<ApiError> error = ReadApiError(root)) return Fail(ToError(*error));
-  return ReadResult(root);
+  return ParseAnswer<QueryResult>(body, ReadResult);
+}
+
+Result<std::vector<Series>> ParseRangeResponse(std::string_view body) {
+  return ParseAnswer<std::vector<Series>>(body, ReadMatrix);
 }
 
 }  // namespace stoker::prom

@@ -28,6 +28,14 @@ struct QueryResult {
   std::vector<std::string> infos;     ///< likewise
 };
 
+/// One series of a range query's result, oldest first, at most one value a moment. The values may
+/// be NaN or infinite.
+struct Point {
+  WallTime time{};
+  double value = 0;
+};
+using Series = std::vector<Point>;
+
 /// What Prometheus says when it refuses. Its own text often quotes the query, so only these parts
 /// of it are kept.
 struct ApiError {
@@ -46,5 +54,8 @@ Error ToError(const ApiError& error);
 /// ToError for
 /// `"status": "error"`. Total: any bytes give one of these.
 Result<QueryResult> ParseQueryResponse(std::string_view body);
+
+/// The same for a range query's answer, a matrix.
+Result<std::vector<Series>> ParseRangeResponse(std::string_view body);
 
 }  // namespace stoker::prom

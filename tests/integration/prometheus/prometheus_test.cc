@@ -114,10 +114,7 @@ struct Scaler {
     if (!diagnostics.empty()) throw std::runtime_error(diagnostics.ToString());
   }
 
-  Result<Observation> Poll(const std::string& promql,
-                           Duration limit = seconds(20),
-                           const std::string& more = "",
-                           WallTime slot = RealPrometheus::BacklogStart()) {
+  Result<std::unique_ptr<Source>> MakeSource(const std::string& promql, const std::string& more) {
     config::Diagnostics diagnostics;
     const auto node =
         config::ParseYaml("{type: prometheus, threshold: 1, query: '" + promql + "'" + more + "}",
@@ -127,7 +124,15 @@ struct Scaler {
         node ? registry.ParseSignal(*node, {connections, "", false, deps}, diagnostics)
              : std::nullopt;
     if (!signal) return Fail(ErrorCode::kInternal, diagnostics.ToString());
-    return signal->make_source()->Poll({.slot = slot, .deadline = clock.MonotonicNow() + limit});
+    return signal->make_source();
+  }
+  Result<Observation> Poll(const std::string& promql,
+                           Duration limit = seconds(20),
+                           const std::string& more = "",
+                           WallTime slot = RealPrometheus::BacklogStart()) {
+    const auto source = MakeSource(promql, more);
+    if (!source) return Fail(source.error());
+    return (*source)->Poll({.slot = slot, .deadline = clock.MonotonicNow() + limit});
   }
   /// Polls until an answer comes, as Prometheus takes a moment after it began to listen.
   bool Ready(Duration limit = seconds(60)) {
@@ -152,6 +157,10 @@ struct Prometheus : ::testing::Test {
 
 constexpr char kTwoSeries[] =
     R"(label_replace(vector(1),"a","b","","") or label_replace(vector(3),"a","c","",""))";
+
+/// Two series from the fifth minute on, one before.
+constexpr char kSeveralNowAndThen[] =
+    R"(backlog or label_replace(backlog offset 5m,"a","b","",""))";
 
 TEST_F(Prometheus, GivesScalarsAndVectors) {
   EXPECT_EQ(scaler.Poll("42.5")->value, 42.5);
@@ -184,6 +193,53 @@ TEST_F(Prometheus, NothingAndNanAreEmpty) {
 TEST_F(Prometheus, SeveralSeriesFollowThePolicy) {
   EXPECT_THAT(scaler.Poll(kTwoSeries).error().message, HasSubstr("gives 2 series"));
   EXPECT_EQ(scaler.Poll(kTwoSeries, seconds(20), ", onSeveral: sum")->value, 4);
+}
+
+TEST_F(Prometheus, ThePastIsWhatPollsFindSlotBySlot) {
+  const SlotSpan span{RealPrometheus::BacklogStart() - std::chrono::minutes(2),
+                      RealPrometheus::BacklogStart() + std::chrono::minutes(20),
+                      seconds(15)};
+  for (const std::string promql : {"backlog",
+                                   "sum(backlog) / 2",
+                                   "time()",
+                                   "backlog - backlog == 0 or backlog / 0",
+                                   "rate(backlog[3m])",
+                                   "max_over_time(backlog[5m:30s] offset 1m)",
+                                   "no_such_metric",
+                                   "backlog or vector(-1)",
+                                   kSeveralNowAndThen}) {
+    for (const std::string more : {"", ", onSeveral: sum", ", onSeveral: max"}) {
+      const auto source = scaler.MakeSource(promql, more);
+      ASSERT_TRUE(source) << source.error().message;
+      const auto past =
+          (*source)->PastReadings(span, scaler.clock.MonotonicNow() + seconds(20), {});
+      ASSERT_TRUE(past) << promql << ": " << past.error().message;
+      ASSERT_EQ(past->size(), 22 * 4 + 1);
+      for (const Reading& reading : *past) {
+        const auto polled = (*source)->Poll(
+            {.slot = reading.time, .deadline = scaler.clock.MonotonicNow() + seconds(20)});
+        const Reading expected = ToReading(reading.time, polled);
+        EXPECT_EQ(reading, expected) << promql << more << " at " << FormatTime(reading.time) << ": "
+                                     << reading.value << " was polled as " << expected.value;
+      }
+    }
+  }
+}
+
+TEST_F(Prometheus, TellsMoreThanItGivesInOneAnswer) {
+  const SlotSpan span{RealPrometheus::BacklogStart() - std::chrono::hours(24 * 7),
+                      RealPrometheus::BacklogStart() + std::chrono::minutes(9),
+                      seconds(15)};
+  const auto source = scaler.MakeSource("backlog or vector(-1)", ", onSeveral: max");
+  ASSERT_TRUE(source) << source.error().message;
+  const auto past = (*source)->PastReadings(span, scaler.clock.MonotonicNow() + seconds(60), {});
+  ASSERT_TRUE(past) << past.error().message;
+  ASSERT_EQ(past->size(), 7 * 24 * 240 + 37);
+  EXPECT_EQ(past->front().value, -1);
+  EXPECT_EQ(past->back().value, 9);
+  for (std::size_t i = 1; i < past->size(); ++i) {
+    EXPECT_EQ((*past)[i].time - (*past)[i - 1].time, seconds(15));
+  }
 }
 
 TEST_F(Prometheus, RefusedQueriesSayWhyWithoutQuotingThem) {

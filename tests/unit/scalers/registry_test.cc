@@ -71,7 +71,7 @@ void ParseCrates(const Node& node,
   if (!CrateTable().Read(node, settings, diagnostics)) return;
   const auto depot = context.connections.Find("depot", settings.connection, context.name_space);
   if (!depot) {
-    diagnostics.Add(node.position(), node.path(), depot.error().message);
+    diagnostics.Add(node, depot.error().message);
     return;
   }
   definition.connection = (*depot)->name();

@@ -206,5 +206,23 @@ TEST_F(CronScaler, IsDocumented) {
   EXPECT_EQ(examples, 2);
 }
 
+TEST_F(CronScaler, TellsThePastByArithmetic) {
+  const auto definition = ParseYaml(kOfficeHours);
+  ASSERT_TRUE(definition) << errors();
+  const auto source = definition->make_source();
+  const auto asked_before = Poll(*source, "2026-06-01T00:00:00Z");
+  const SlotSpan span{
+      At("2026-03-06T00:00:00Z"), At("2026-03-09T23:45:00Z"), std::chrono::minutes(15)};
+  const auto past = source->PastReadings(span, MonoTime{}, {});
+  ASSERT_TRUE(past) << past.error().message;
+  ASSERT_EQ(past->size(), 4 * 24 * 4);
+  const auto other = definition->make_source();
+  for (const Reading& reading : *past) {
+    const auto polled = other->Poll({.slot = reading.time});
+    EXPECT_EQ(reading, ToReading(reading.time, polled)) << FormatTime(reading.time);
+  }
+  EXPECT_EQ(Poll(*source, "2026-06-01T00:00:00Z").value, asked_before.value);
+}
+
 }  // namespace
 }  // namespace stoker::scalers

@@ -261,5 +261,86 @@ TEST_F(PrometheusScaler, MetadataValuesStayOutOfComplaints) {
   EXPECT_THAT(diagnostics_.ToString(), Not(HasSubstr("s3cret")));
 }
 
+// ---- the past
+
+class PrometheusPast : public PrometheusScaler {
+ protected:
+  /// Past readings of four slots, a minute apart from 00:00:00 on.
+  Result<std::vector<Reading>> Past(const std::string& more = "", const std::string& query = "up") {
+    const auto signal = Signal("threshold: 1, query: '" + query + "'" + more);
+    if (!signal) return Fail(ErrorCode::kInvalidArgument, diagnostics_.ToString());
+    return signal->make_source()->PastReadings(
+        {kFirst, kFirst + minutes(3), minutes(1)}, world_.clock.MonotonicNow() + seconds(3), {});
+  }
+  void Series(const std::vector<std::string>& series) {
+    std::string elements;
+    for (const std::string& values : series) {
+      elements +=
+          (elements.empty() ? "" : ",") + std::string(R"({"metric":{},"values":[)") + values + "]}";
+    }
+    Answer(R"({"status":"success","data":{"resultType":"matrix","result":[)" + elements + "]}}");
+  }
+  static Reading At(int minute, Reading::Kind kind, double value = 0) {
+    return {.time = kFirst + minutes(minute), .kind = kind, .value = value};
+  }
+  using Kind = Reading::Kind;
+  using minutes = std::chrono::minutes;
+  static inline const WallTime kFirst = testing::At("2026-01-05T00:00:00Z");
+};
+
+TEST_F(PrometheusPast, IsWhatPollsWouldHaveFound) {
+  Series({R"([1767571200,"4"],[1767571320,"NaN"],[1767571380,"5.5"])"});
+  const auto past = Past();
+  ASSERT_TRUE(past) << past.error().message;
+  EXPECT_THAT(*past,
+              ElementsAre(At(0, Kind::kValue, 4),
+                          At(1, Kind::kEmpty),
+                          At(2, Kind::kEmpty),
+                          At(3, Kind::kValue, 5.5)));
+  EXPECT_THAT(world_.transport->requests().at(0).url,
+              HasSubstr("query=up&start=1767571200.000&end=1767571380.000&step=60.000&"));
+}
+
+TEST_F(PrometheusPast, SeveralSeriesFollowThePolicySlotBySlot) {
+  Series({R"([1767571200,"4"],[1767571260,"1"],[1767571320,"1e308"])",
+          R"([1767571260,"3"],[1767571320,"1e308"],[1767571380,"NaN"])"});
+  EXPECT_THAT(Past(", onSeveral: sum").value(),
+              ElementsAre(At(0, Kind::kValue, 4),
+                          At(1, Kind::kValue, 4),
+                          At(2, Kind::kEmpty),
+                          At(3, Kind::kEmpty)));
+  EXPECT_THAT(
+      Past().value(),
+      ElementsAre(
+          At(0, Kind::kValue, 4), At(1, Kind::kFault), At(2, Kind::kFault), At(3, Kind::kEmpty)))
+      << "several were a mistake then, too";
+  EXPECT_THAT(Past(", onSeveral: first").value(),
+              ElementsAre(At(0, Kind::kValue, 4), At(3, Kind::kEmpty)))
+      << "which was first then cannot be told";
+}
+
+TEST_F(PrometheusPast, IsNotToldWhereRangeQueriesMeanSomethingElse) {
+  Series({R"([1767571200,"4"])"});
+  for (const std::string query : {"x @ end()", "x @start() / 2", "y @ 12 + x @\tend ()"}) {
+    EXPECT_THAT(Past("", query).value(), ElementsAre()) << query;
+  }
+  EXPECT_THAT(Past("", "x @ 1767571200").value(), ::testing::SizeIs(4));
+}
+
+TEST_F(PrometheusPast, AnswersForOtherMomentsAreRefused) {
+  for (const std::string values :
+       {R"([1767571201,"4"])", R"([1767571140,"4"])", R"([1767571440,"4"])"}) {
+    Series({values});
+    const auto past = Past();
+    ASSERT_FALSE(past) << values;
+    EXPECT_EQ(past.error().code, ErrorCode::kUnavailable);
+  }
+}
+
+TEST_F(PrometheusPast, FailsWhole) {
+  Answer("<html>");
+  EXPECT_THAT(Past().error().message, HasSubstr("connection main: "));
+}
+
 }  // namespace
 }  // namespace stoker::scalers

@@ -107,6 +107,99 @@ TEST_F(Prometheus, RefusesUrlsThatCannotBe) {
   }
 }
 
+// ---- ranges
+
+constexpr char kNoSeries[] = R"({"status":"success","data":{"resultType":"matrix","result":[]}})";
+
+struct PrometheusRange : Prometheus {
+  const WallTime first = testing::At("2026-01-05T00:00:00Z");
+
+  Result<std::vector<Series>> AskRange(std::int64_t points, const std::string& promql = "up") {
+    if (!client) Make();
+    return client->QueryRange(promql,
+                              first,
+                              first + seconds(15) * (points - 1),
+                              seconds(15),
+                              world.clock.MonotonicNow() + seconds(3),
+                              {});
+  }
+  /// What each request asked for after the query itself.
+  std::vector<std::string> Asked() {
+    std::vector<std::string> parts;
+    for (const HttpRequest& request : world.transport->requests()) {
+      const std::size_t start = request.url.find("&start=");
+      parts.push_back(request.url.substr(start, request.url.find("&timeout") - start));
+    }
+    return parts;
+  }
+};
+
+TEST_F(PrometheusRange, AsksForAllMomentsAtOnce) {
+  Answer(200,
+         R"({"status":"success","data":{"resultType":"matrix","result":[)"
+         R"({"metric":{},"values":[[1767571200,"7"],[1767571215,"8"]]}]}})");
+  const auto series = AskRange(3);
+  ASSERT_TRUE(series) << series.error().message;
+  ASSERT_THAT(*series, SizeIs(1));
+  EXPECT_EQ(series->at(0).at(1).value, 8);
+  EXPECT_EQ(Last().method, "GET");
+  EXPECT_EQ(Last().url,
+            "http://prom.example:9090/api/v1/query_range?query=up&start=1767571200.000"
+            "&end=1767571230.000&step=15.000&timeout=2.700");
+  ASSERT_TRUE(AskRange(3, std::string(2000, 'x')));
+  EXPECT_EQ(Last().method, "POST");
+  EXPECT_EQ(Last().url, "http://prom.example:9090/api/v1/query_range");
+}
+
+TEST_F(PrometheusRange, SplitsWhatPrometheusWouldRefuse) {
+  Answer(200, kNoSeries);
+  ASSERT_TRUE(AskRange(11'001));
+  EXPECT_THAT(Asked(),
+              ::testing::ElementsAre("&start=1767571200.000&end=1767736200.000&step=15.000"));
+  ASSERT_TRUE(AskRange(11'003));
+  EXPECT_THAT(Asked(),
+              ::testing::ElementsAre("&start=1767571200.000&end=1767736200.000&step=15.000",
+                                     "&start=1767571200.000&end=1767736200.000&step=15.000",
+                                     "&start=1767736215.000&end=1767736230.000&step=15.000"));
+  EXPECT_TRUE(AskRange(0)) << "nothing to ask";
+  EXPECT_THAT(Asked(), SizeIs(3));
+}
+
+TEST_F(PrometheusRange, AsksForLessWhenTheAnswerIsTooLong) {
+  int requests = 0;
+  world.transport->set_handler([&](const HttpRequest&) -> Result<HttpResponse> {
+    if (++requests == 1) return Fail(ErrorCode::kResourceExhausted, "the answer is too long");
+    return HttpResponse{.status = 200, .body = kNoSeries};
+  });
+  ASSERT_TRUE(AskRange(5501));
+  EXPECT_THAT(Asked(),
+              ::testing::ElementsAre("&start=1767571200.000&end=1767653700.000&step=15.000",
+                                     "&start=1767571200.000&end=1767653685.000&step=15.000",
+                                     "&start=1767653700.000&end=1767653700.000&step=15.000"));
+
+  world.transport->set_handler([](const HttpRequest&) -> Result<HttpResponse> {
+    return Fail(ErrorCode::kResourceExhausted, "the answer is too long");
+  });
+  const auto hopeless = AskRange(5501);
+  ASSERT_FALSE(hopeless);
+  EXPECT_EQ(hopeless.error().code, ErrorCode::kResourceExhausted);
+}
+
+TEST_F(PrometheusRange, FailsAsQueriesDo) {
+  Answer(404);
+  const auto wrong = AskRange(2, "sum(s3cret)");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(wrong.error().message, StartsWith("connection main: "));
+  EXPECT_THAT(wrong.error().message, HasSubstr("/api/v1/query_range is expected"));
+  EXPECT_THAT(wrong.error().message, Not(HasSubstr("s3cret")));
+  Answer(200, "<html>");
+  EXPECT_THAT(AskRange(2).error().message, HasSubstr("a web page"));
+  Refuse();
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(AskRange(2));
+  EXPECT_THAT(AskRange(2).error().message, HasSubstr("circuit open"));
+}
+
 // ---- credentials
 
 TEST_F(Prometheus, SignsInWithABasicPasswordFromFiles) {

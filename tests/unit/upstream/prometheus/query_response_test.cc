@@ -117,6 +117,52 @@ TEST(QueryResponse, SaysWhatToDoAboutOtherTypes) {
   EXPECT_THAT(histogram.message, HasSubstr("histogram_quantile()"));
 }
 
+std::string Matrix(const std::string& series) {
+  return R"({"status":"success","data":{"resultType":"matrix","result":[)" + series + "]}}";
+}
+
+TEST(RangeResponse, ReadsSeries) {
+  const auto series = ParseRangeResponse(
+      Matrix(R"({"metric":{"a":"b"},"values":[[1767571200,"1"],[1767571215.5,"NaN"]]},)"
+             R"({"metric":{},"values":[]})"));
+  ASSERT_TRUE(series) << series.error().message;
+  ASSERT_THAT(*series, SizeIs(2));
+  ASSERT_THAT(series->at(0), SizeIs(2));
+  EXPECT_EQ(series->at(0)[0].time, testing::At("2026-01-05T00:00:00Z"));
+  EXPECT_EQ(series->at(0)[0].value, 1);
+  EXPECT_EQ(series->at(0)[1].time, testing::At("2026-01-05T00:00:15.5Z"));
+  EXPECT_TRUE(std::isnan(series->at(0)[1].value));
+  EXPECT_THAT(series->at(1), SizeIs(0));
+  EXPECT_THAT(ParseRangeResponse(Matrix("")).value(), SizeIs(0));
+}
+
+TEST(RangeResponse, RefusesWhatIsNoRangeOfNumbers) {
+  for (const std::string& body : {std::string(),
+                                  std::string("[]"),
+                                  Vector(""),
+                                  Matrix("1"),
+                                  Matrix(R"({"metric":{}})"),
+                                  Matrix(R"({"metric":{},"values":{}})"),
+                                  Matrix(R"({"metric":{},"values":[1]})"),
+                                  Matrix(R"({"metric":{},"values":[[1,"x"]]})"),
+                                  Matrix(R"({"metric":{},"values":[[1e300,"1"]]})"),
+                                  Matrix(R"({"metric":{},"values":[[2,"1"],[2,"2"]]})"),
+                                  Matrix(R"({"metric":{},"values":[[2,"1"],[1,"2"]]})")}) {
+    const auto series = ParseRangeResponse(body);
+    ASSERT_FALSE(series) << body;
+    EXPECT_EQ(series.error().code, ErrorCode::kUnavailable) << body;
+  }
+  const auto histogram = ParseRangeResponse(
+      Matrix(R"({"metric":{},"values":[],"histograms":[[1,{"count":"1","sum":"2"}]]})"));
+  ASSERT_FALSE(histogram);
+  EXPECT_EQ(histogram.error().code, ErrorCode::kInvalidArgument);
+  const auto refused = ParseRangeResponse(
+      R"({"status":"error","errorType":"bad_data","error":"invalid expression type s3cret"})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("s3cret")));
+}
+
 TEST(QueryResponse, KeepsWarningsShortAndFew) {
   std::string list;
   for (int i = 0; i < 20; ++i) list += (i == 0 ? "\"" : ",\"") + std::string(1000, 'w') + "\"";

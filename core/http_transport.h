@@ -26,6 +26,10 @@ struct HttpRequest {
   MonoTime deadline{};                      ///< total: resolve, connect, handshake, send and read
   std::size_t max_body_bytes = 16U << 20U;  ///< a longer body is an error, never cut short
   std::stop_token stop;                     ///< cancels between steps at shutdown
+  /// That nobody is there (the name does not exist, or every address refused the connection) is
+  /// kNotFound: for peers that come and go, whose absence is an answer. Otherwise, as any other
+  /// failure to reach them, it is kUnavailable.
+  bool tell_absence = false;
 };
 
 /// A complete answer, of any status.
@@ -49,7 +53,8 @@ struct TlsOptions {
 
 /// Sends requests. Thread-safe, keeps connections alive. Never follows a redirect. Fails with
 /// kDeadlineExceeded, kUnavailable (resolve, connect, TLS, protocol) or kResourceExhausted (body
-/// too long); messages name host and port, never the query, a header or a body.
+/// too long), or with kNotFound as HttpRequest::tell_absence says; messages name host and port,
+/// never the query, a header or a body.
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;

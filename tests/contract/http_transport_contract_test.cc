@@ -569,6 +569,32 @@ TEST(BeastTransport, ARefusedConnectionNamesHostAndPort) {
             "127.0.0.1:" + std::to_string(port) + ": while connecting: Connection refused");
 }
 
+TEST(BeastTransport, TellsThatNobodyIsThereToWhomAsks) {
+  const std::string refused = "http://127.0.0.1:" + std::to_string(testing::FreePort()) + "/";
+  const std::string no_name = "http://" + std::string(70, 'x') + "/";
+  for (const std::string& url : {refused, no_name}) {
+    HttpRequest request = Get(url);
+    request.tell_absence = true;
+    const auto response = MakeBeast()->Send(request);
+    ASSERT_FALSE(response) << url;
+    EXPECT_EQ(response.error().code, ErrorCode::kNotFound) << response.error().message;
+  }
+}
+
+TEST(BeastTransport, OtherFailuresAreNoAbsence) {
+  // Somebody is there, but breaks the connection, or never answers.
+  LoopbackServer breaks([](Link& link) { link.ReadRequest(); });
+  HttpRequest request = Get(UrlOf(breaks));
+  request.tell_absence = true;
+  EXPECT_EQ(MakeBeast()->Send(request).error().code, ErrorCode::kUnavailable);
+  LoopbackServer silent([](Link& link) {
+    while (!link.ReadRequest().empty()) continue;
+  });
+  request = Get(UrlOf(silent), milliseconds(50));
+  request.tell_absence = true;
+  EXPECT_EQ(MakeBeast()->Send(request).error().code, ErrorCode::kDeadlineExceeded);
+}
+
 TEST(BeastTransport, TriesEveryAddressOfAName) {
   // Where localhost is ::1 and 127.0.0.1, only one of them answers here.
   LoopbackServer server(EachRequest([](const auto&) { return Answer("x"); }));

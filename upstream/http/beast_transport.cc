@@ -64,7 +64,13 @@ struct Step {
   [[nodiscard]] bool ok() const { return end == End::kDone && !error; }
 };
 
-/// "host:port: while DOING: WHY".
+/// Whether it says that nobody is there. A name server that fails, or is not reached, says
+/// host_not_found_try_again instead.
+bool IsAbsence(const error_code& error) {
+  return error == asio::error::host_not_found || error == asio::error::connection_refused;
+}
+
+/// "host:port: while DOING: WHY"; kNotFound for absence.
 Error StepError(const Url& url, std::string_view doing, const Step& step) {
   const std::string where = url.host + ":" + url.port + ": ";
   switch (step.end) {
@@ -79,7 +85,7 @@ Error StepError(const Url& url, std::string_view doing, const Step& step) {
   if (step.error == beast_http::error::body_limit) {
     return {ErrorCode::kResourceExhausted, where + "the answer is longer than allowed"};
   }
-  return {ErrorCode::kUnavailable,
+  return {IsAbsence(step.error) ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
           where + "while " + std::string(doing) + ": " + step.error.message()};
 }
 
@@ -214,16 +220,19 @@ class Peer {
   Status Open(const std::vector<tcp::endpoint>& endpoints,
               const FileSystem& files,
               const Limits& limits) {
-    Step step{End::kDone, asio::error::host_not_found};
+    std::optional<Step> worst;  // one address that may yet answer means that somebody is there
+    Step step;
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
       // An address that swallows packets must not use up the time of the next one.
       const auto share = limits.Left() / static_cast<Duration::rep>(endpoints.size() - i);
       const Limits mine{limits.clock, limits.clock.MonotonicNow() + share, limits.stop};
       socket().close(step.error);
       step = Run(mine, [&](auto handler) { socket().async_connect(endpoints[i], handler); });
-      if (step.ok() || step.end == End::kStopped) break;
+      if (step.ok()) break;
+      if (!worst || !IsAbsence(step.error)) worst = step;
+      if (step.end == End::kStopped) break;
     }
-    if (!step.ok()) return Fail(StepError(url_, "connecting", step));
+    if (!step.ok()) return Fail(StepError(url_, "connecting", *worst));
     error_code ignored;
     socket().set_option(tcp::no_delay(true), ignored);
     return url_.secure() ? Handshake(files, limits) : Status();
@@ -443,7 +452,11 @@ class BeastTransport final : public HttpTransport {
 
   Result<HttpResponse> Send(const HttpRequest& request) override {
     try {
-      return SendOrThrow(request);
+      Result<HttpResponse> response = SendOrThrow(request);
+      if (!response && response.error().code == ErrorCode::kNotFound && !request.tell_absence) {
+        response.error().code = ErrorCode::kUnavailable;
+      }
+      return response;
     } catch (const std::exception& error) {  // Asio's constructors, out of memory or descriptors
       return Fail(ErrorCode::kUnavailable, std::string("HTTP client: ") + error.what());
     }

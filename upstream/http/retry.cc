@@ -11,7 +11,10 @@ namespace stoker::http {
 namespace {
 
 bool IsTransient(const Result<HttpResponse>& outcome) {
-  if (!outcome) return outcome.error().code == ErrorCode::kUnavailable;
+  if (!outcome) {
+    const ErrorCode code = outcome.error().code;  // kNotFound: who is absent now may come
+    return code == ErrorCode::kUnavailable || code == ErrorCode::kNotFound;
+  }
   const int status = outcome->status;
   return status == 429 || (status >= 502 && status <= 504);
 }

@@ -36,6 +36,7 @@ TEST_F(Retries, OnlyWhatMayPass) {
     EXPECT_FALSE(Retried(Status(status))) << status;
   }
   EXPECT_TRUE(Retried(Failed(ErrorCode::kUnavailable)));
+  EXPECT_TRUE(Retried(Failed(ErrorCode::kNotFound)));
   for (const ErrorCode code : {ErrorCode::kInvalidArgument,
                                ErrorCode::kDeadlineExceeded,
                                ErrorCode::kResourceExhausted,

@@ -72,6 +72,7 @@ TEST_F(Prometheus, AsksAtTheSlotByGet) {
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->samples.at(0).value, 7);
   EXPECT_EQ(Last().method, "GET");
+  EXPECT_FALSE(Last().tell_absence) << "a Prometheus that is gone is a fault";
   EXPECT_EQ(Last().url,
             "http://prom.example:9090/api/v1/query?query=sum%28rate%28x%5B5m%5D%29%29%20%2F%202%20"
             "%26%20%22%C3%A4%22&time=1767571200.250&timeout=2.700");

@@ -186,6 +186,7 @@ TEST_F(ClientTest, BacksOffWhenToldToSlowDown) {
   const MonoTime begin = world_.clock.MonotonicNow();
   EXPECT_EQ(ListOnce(), "");
   EXPECT_EQ(world_.transport->requests().size(), 4U);
+  EXPECT_FALSE(world_.transport->requests()[0].tell_absence) << "an S3 that is gone is a fault";
   EXPECT_GT(world_.clock.MonotonicNow() - begin, std::chrono::milliseconds(150));
 
   answers_ = {slow_down, slow_down, slow_down, slow_down, slow_down};

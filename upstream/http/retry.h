@@ -30,11 +30,12 @@ struct RetryOptions {
   Duration cap = std::chrono::seconds(2);
 };
 
-/// Decides what is tried again, and when: no answer (kUnavailable, kNotFound), 429, 502, 503 and 504, as long
-/// as attempts are left and the next one would begin before the deadline. Waits half of min(cap,
-/// base * 2^n) plus a random part of the other half, or what Retry-After asks for (in seconds; its
-/// date form is ignored) when that is longer. An attempt that used up the deadline is not repeated.
-/// Thread-safe when `random` and `waiter` are; `clock`, `random` and `waiter` outlive it.
+/// Decides what is tried again, and when: no answer (kUnavailable, kNotFound), 429, 502, 503 and
+/// 504, as long as attempts are left and the next one would begin before the deadline. Waits half
+/// of min(cap, base * 2^n) plus a random part of the other half, or what Retry-After asks for (in
+/// seconds; its date form is ignored) when that is longer. An attempt that used up the deadline is
+/// not repeated. Thread-safe when `random` and `waiter` are; `clock`, `random` and `waiter` outlive
+/// it.
 class Retrier {
  public:
   Retrier(RetryOptions options, const Clock& clock, Random& random, Waiter& waiter)

@@ -6,7 +6,7 @@
 namespace stoker::rightsizing {
 
 /// Sizes a job. Pure: the same input gives the same plan. docs/explanation/sizing.md tells the
-/// method; in short, with P = 128 MiB (spark.sql.files.maxPartitionBytes) and R the shuffle ratio:
+/// method; in short, with P the size of a partition (128 MiB) and R the shuffle ratio:
 ///
 ///   tasks         = ceil(max(data, R x data) / P)
 ///   task seconds  = P / (throughput x max(1, R)), so that tasks x task seconds = data / throughput

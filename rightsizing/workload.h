@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,18 @@ namespace stoker::rightsizing {
 /// What the job mostly does; sets the throughput and shuffle that are assumed where nothing was
 /// measured, and how dynamic allocation is bounded.
 enum class WorkloadKind : std::uint8_t { kEtl, kSql, kMl, kStreaming, kInteractive };
+
+/// "etl", "sql", "ml", "streaming", "interactive".
+std::string_view Name(WorkloadKind kind);
+
+/// What is assumed of a kind of work when nothing was measured.
+struct Assumptions {
+  /// Bytes of input by core and second over the whole job, shuffles included. Published runs on
+  /// clouds (sorting, grouping, joining and training with Spark) lie within half and twice of it.
+  double throughput_bytes_per_core_second = 0;
+  double shuffle_ratio = 0;  ///< bytes shuffled by byte read
+};
+Assumptions AssumptionsFor(WorkloadKind kind);
 
 /// An executor size with a name; config/presets holds ours, people add theirs.
 struct Preset {
@@ -54,6 +67,7 @@ struct Input {
   std::int64_t pyspark_bytes = 0;       ///< spark.executor.pyspark.memory; 0 = not set
   std::optional<double> shuffle_ratio;  ///< shuffled bytes by bytes read
   std::optional<double> throughput_bytes_per_core_second;  ///< measured, over the whole job
+  std::int64_t partition_bytes = std::int64_t{128} << 20;  ///< spark.sql.files.maxPartitionBytes
   std::int64_t result_bytes = 0;                           ///< collected to the driver; 0 = little
   std::optional<std::int64_t> cluster_cpu_millis;          ///< for driver and executors together
   std::optional<std::int64_t> cluster_memory_bytes;        ///< likewise

@@ -99,7 +99,7 @@ class Engine::StreamSubscription final : public Decisions::Subscription {
 
 Engine::Engine(const Deps& deps)
     : deps_(deps),
-      poller_(deps.clock, deps.timers, deps.pool, deps.poll_observer, deps.logger),
+      poller_(deps.clock, deps.timers, deps.pool, deps.poll_observer, deps.logger, deps.exchange),
       config_(std::make_shared<const CompiledConfig>()) {
   ScheduleSweep();
 }

@@ -51,6 +51,7 @@ class Engine final : public Decisions {
     Logger& logger;
     const scalers::Registry& registry;
     const scalers::ScalerDeps& scaler_deps;
+    ReadingExchange* exchange = nullptr;  ///< with sibling replicas; null: there are none
   };
   explicit Engine(const Deps& deps);
   ~Engine() override;
@@ -62,6 +63,9 @@ class Engine final : public Decisions {
 
   /// Whether all configured policies' signals have been polled once since the configuration came.
   [[nodiscard]] bool FirstPollsAttempted() const;
+
+  /// Where the exchange finds and puts windows.
+  [[nodiscard]] Poller& poller() { return poller_; }
 
   /// Forget idle objects and expired policies. Runs by itself every minute.
   void Sweep();

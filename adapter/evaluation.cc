@@ -3,17 +3,36 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapter/reading_store.h"
+
 namespace stoker::adapter {
 namespace {
 
-/// Whether the value at hand is of a count that stopped before what this policy needs, because it
-/// was made for others. Deciding from it could shrink the target; the poller counts anew at once.
-bool StoppedTooEarly(const ReadingWindow& window, std::optional<double> enough) {
-  if (window == nullptr) return false;
-  const auto newest = std::find_if(window->rbegin(), window->rend(), [](const Reading& reading) {
-    return reading.kind == Reading::Kind::kValue;
-  });
-  return newest != window->rend() && newest->at_least && (!enough || newest->value < *enough);
+/// The window without counts that stopped before what this policy needs, because they were made for
+/// others: deciding from them could shrink the target. Null, as if there were no reading yet, until
+/// one that did not stop too early has come since `since`, when the sources were told what this
+/// policy needs; after that only sibling replicas still count less far, and such a count serves as
+/// long as it says more than the last whole one.
+ReadingWindow CountedFarEnough(const ReadingWindow& window,
+                               std::optional<double> enough,
+                               WallTime since) {
+  const auto stopped_early = [&](const Reading& reading) {
+    return reading.kind == Reading::Kind::kValue && reading.at_least &&
+           (!enough || reading.value < *enough);
+  };
+  if (!window || std::none_of(window->begin(), window->end(), stopped_early)) return window;
+  auto kept = std::make_shared<std::vector<Reading>>();
+  const Reading* whole = nullptr;
+  bool newest_is_early = false;
+  for (const Reading& reading : *window) {
+    const bool is_value = reading.kind == Reading::Kind::kValue;
+    const bool early = stopped_early(reading);
+    if (is_value) newest_is_early = early;
+    if (is_value && !early) whole = &reading;
+    if (!early || (whole != nullptr && reading.value > whole->value)) kept->push_back(reading);
+  }
+  if (newest_is_early && (whole == nullptr || whole->time < since)) return nullptr;
+  return kept;
 }
 
 }  // namespace
@@ -23,6 +42,7 @@ Evaluation::Evaluation(CompiledPolicy compiled, const Clock& clock, OnDecision o
 
 void Evaluation::Start(Poller& poller, bool replace_sources) {
   const policy::Policy& policy = *compiled_.policy;
+  const WallTime now = clock_.WallNow();
   std::vector<std::unique_ptr<Poller::Lease>> leases;
   for (std::size_t i = 0; i < policy.signals.size(); ++i) {
     SourceNeeds needs;
@@ -37,6 +57,7 @@ void Evaluation::Start(Poller& poller, bool replace_sources) {
   }
   const std::scoped_lock lock(mutex_);
   leases_ = std::move(leases);
+  started_ = now;
 }
 
 DecisionPtr Evaluation::Current() {
@@ -90,8 +111,10 @@ DecisionPtr Evaluation::Decide(WallTime now) {
   inputs.reserve(leases_.size());
   for (const std::unique_ptr<Poller::Lease>& lease : leases_) {
     PollStatus status = lease->status();
-    ReadingWindow window = lease->window();
-    if (StoppedTooEarly(window, policy::Enough(*compiled_.policy, inputs.size()))) window = nullptr;
+    const policy::PolicySignal& signal = compiled_.policy->signals[inputs.size()];
+    ReadingWindow window = CountedFarEnough(lease->window(),
+                                            policy::Enough(*compiled_.policy, inputs.size()),
+                                            SlotAt(started_, signal.timing.interval));
     inputs.push_back({.window = std::move(window),
                       .last_error = std::move(status.error),
                       .warnings = std::move(status.warnings),

@@ -53,6 +53,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   const Clock& clock_;
   const OnDecision on_decision_;
   std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start
+  WallTime started_{};                                  // set once by Start
   mutable std::mutex mutex_;
   DecisionPtr latest_;
   DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since

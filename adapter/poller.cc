@@ -1,16 +1,87 @@
 #include "adapter/poller.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <deque>
 #include <iterator>
+#include <limits>
+#include <list>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "adapter/reading_store.h"
 #include "core/units.h"
 
 namespace stoker::adapter {
+namespace {
+
+/// The least and the greatest of values that come and go, of which most are equal.
+template <class T>
+class Counted {
+ public:
+  void Add(const T& value) { ++counts_[value]; }
+  void Remove(const T& value) {
+    const auto found = counts_.find(value);
+    if (--found->second == 0) counts_.erase(found);
+  }
+  [[nodiscard]] bool empty() const { return counts_.empty(); }
+  [[nodiscard]] const T& least() const { return counts_.begin()->first; }
+  [[nodiscard]] const T& greatest() const { return counts_.rbegin()->first; }
+
+ private:
+  std::map<T, std::size_t> counts_;
+};
+
+/// What all users of a source need together, whatever their number. Asked only while there is one.
+class SharedNeeds {
+ public:
+  void Add(const SourceNeeds& needs) {
+    intervals_.Add(needs.timing.interval);
+    timeouts_.Add(needs.timing.timeout);
+    lookbacks_.Add(needs.lookback);
+    enough_.Add(Bound(needs));
+  }
+  void Remove(const SourceNeeds& needs) {
+    intervals_.Remove(needs.timing.interval);
+    timeouts_.Remove(needs.timing.timeout);
+    lookbacks_.Remove(needs.lookback);
+    enough_.Remove(Bound(needs));
+  }
+  [[nodiscard]] Duration interval() const { return intervals_.least(); }
+  [[nodiscard]] Duration timeout() const { return std::min(timeouts_.greatest(), interval()); }
+  [[nodiscard]] Duration lookback() const { return lookbacks_.greatest(); }
+  /// Infinity: an exact count.
+  [[nodiscard]] double enough() const { return enough_.empty() ? 0 : enough_.greatest(); }
+
+ private:
+  static double Bound(const SourceNeeds& needs) { return needs.enough.value_or(kExact); }
+  static constexpr double kExact = std::numeric_limits<double>::infinity();
+
+  Counted<Duration> intervals_;
+  Counted<Duration> timeouts_;
+  Counted<Duration> lookbacks_;
+  Counted<double> enough_;
+};
+
+}  // namespace
+
+std::string SourceId(std::string_view source_key) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int length = 0;
+  EVP_Digest(source_key.data(), source_key.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string id;
+  for (std::size_t i = 0; i < length; ++i) {
+    id += kHex[digest[i] >> 4U];
+    id += kHex[digest[i] & 0xFU];
+  }
+  return id;
+}
 
 /// Bounds the polls in flight on one connection; the others wait their turn in order.
 struct Poller::Gate {
@@ -19,53 +90,35 @@ struct Poller::Gate {
   std::deque<std::function<void()>> waiting;
 };
 
-struct Poller::Lease::State {
-  std::weak_ptr<Core> core;
-  std::shared_ptr<Polled> polled;
-  SourceNeeds needs;
-  std::mutex calling;  ///< held while on_reading runs
-  std::atomic<std::thread::id> caller;
-  bool dropped = false;  ///< guarded by `calling`
-};
-
 /// One source. Guarded by Core::mutex unless said otherwise.
 struct Poller::Polled {
-  std::string key;
+  using Leases = std::list<std::shared_ptr<Lease::State>>;
+
+  std::string id;
   std::string type;
   std::string connection;
   std::shared_ptr<scalers::Source> source;
   std::shared_ptr<Gate> gate;
-  std::vector<std::shared_ptr<Lease::State>> leases;
+  Leases leases;
+  SharedNeeds needs;
   ReadingWindow window;
   PollStatus status;
+  bool fetching = false;  ///< siblings are being asked for its window; the first poll waits
   bool in_flight = false;
   bool poll_again = false;  ///< somebody needs more than the poll in flight was told
   bool up = true;           ///< for the line at each change of state
   std::uint64_t timer = 0;  ///< only the newest timer is heeded
   WallTime next_slot{};
+};
 
-  [[nodiscard]] SignalTiming Timing() const {
-    SignalTiming timing = leases.front()->needs.timing;
-    for (const auto& lease : leases) {
-      timing.interval = std::min(timing.interval, lease->needs.timing.interval);
-      timing.timeout = std::max(timing.timeout, lease->needs.timing.timeout);
-    }
-    timing.timeout = std::min(timing.timeout, timing.interval);
-    return timing;
-  }
-  [[nodiscard]] Duration Lookback() const {
-    Duration lookback{0};
-    for (const auto& lease : leases) lookback = std::max(lookback, lease->needs.lookback);
-    return lookback;
-  }
-  [[nodiscard]] std::optional<double> Enough() const {
-    double enough = 0;
-    for (const auto& lease : leases) {
-      if (!lease->needs.enough) return std::nullopt;
-      enough = std::max(enough, *lease->needs.enough);
-    }
-    return enough;
-  }
+struct Poller::Lease::State {
+  std::weak_ptr<Core> core;
+  std::shared_ptr<Polled> polled;
+  SourceNeeds needs;
+  Polled::Leases::iterator place;  ///< guarded by Core::mutex
+  std::mutex calling;              ///< held while on_reading runs
+  std::atomic<std::thread::id> caller;
+  bool dropped = false;  ///< guarded by `calling`
 };
 
 struct Poller::Core : std::enable_shared_from_this<Core> {
@@ -73,32 +126,39 @@ struct Poller::Core : std::enable_shared_from_this<Core> {
        Executor& timers_in,
        Executor& pool_in,
        PollObserver& observer_in,
-       Logger& logger_in)
+       Logger& logger_in,
+       ReadingExchange* exchange_in)
       : clock(clock_in),
         timers(timers_in),
         pool(pool_in),
         observer(observer_in),
-        logger(logger_in) {}
+        logger(logger_in),
+        exchange(exchange_in) {}
 
   const Clock& clock;
   Executor& timers;
   Executor& pool;
   PollObserver& observer;
   Logger& logger;
+  ReadingExchange* const exchange;
 
   mutable std::mutex mutex;
-  std::map<std::string, std::shared_ptr<Polled>> sources;
+  std::unordered_map<std::string, std::shared_ptr<Polled>> sources;  ///< by id
   std::map<std::string, std::shared_ptr<Gate>> gates;
   std::stop_source stop;
 
   void Schedule(const std::shared_ptr<Polled>& polled);
   void OnTimer(const std::shared_ptr<Polled>& polled, std::uint64_t timer);
   void Begin(const std::shared_ptr<Polled>& polled, WallTime slot);
+  void OnFetched(const std::shared_ptr<Polled>& polled);
   void Run(const std::shared_ptr<Polled>& polled, WallTime slot);
+  void ReadPast(const std::shared_ptr<Polled>& polled, scalers::Source& source, WallTime slot);
+  void Merge(Polled& polled, std::span<const Reading> readings, bool rewind);
   void Finish(const std::shared_ptr<Polled>& polled,
               WallTime slot,
               Result<scalers::Observation> outcome,
               Duration took);
+  static void Tell(const std::vector<std::shared_ptr<Lease::State>>& leases);
   void LogChange(Polled& polled, const std::string& error);
   void Drop(const std::shared_ptr<Lease::State>& state);
 };
@@ -107,7 +167,7 @@ struct Poller::Core : std::enable_shared_from_this<Core> {
 void Poller::Core::Schedule(const std::shared_ptr<Polled>& polled) {
   if (stop.stop_requested() || polled->leases.empty()) return;
   const WallTime now = clock.WallNow();
-  const Duration interval = polled->Timing().interval;
+  const Duration interval = polled->needs.interval();
   polled->next_slot = SlotAt(now, interval) + interval;
   const std::uint64_t timer = ++polled->timer;
   timers.PostAt(clock.MonotonicNow() + (polled->next_slot - now),
@@ -122,7 +182,7 @@ void Poller::Core::OnTimer(const std::shared_ptr<Polled>& polled, std::uint64_t 
   const std::scoped_lock lock(mutex);
   if (timer != polled->timer || polled->leases.empty() || stop.stop_requested()) return;
   const WallTime now = clock.WallNow();
-  const Duration interval = polled->Timing().interval;
+  const Duration interval = polled->needs.interval();
   // The wall clock may have been set while we waited; then this is some other slot.
   WallTime slot = polled->next_slot;
   if (now < slot - interval || now >= slot + interval) slot = SlotAt(now, interval);
@@ -136,7 +196,7 @@ void Poller::Core::OnTimer(const std::shared_ptr<Polled>& polled, std::uint64_t 
 // Needs the lock.
 void Poller::Core::Begin(const std::shared_ptr<Polled>& polled, WallTime slot) {
   // When the last poll is late, its reading comes first.
-  if (polled->in_flight || stop.stop_requested()) return;
+  if (polled->in_flight || polled->fetching || stop.stop_requested()) return;
   polled->in_flight = true;
   auto work = [self = weak_from_this(), polled, slot] {
     if (const std::shared_ptr<Core> core = self.lock()) core->Run(polled, slot);
@@ -150,18 +210,33 @@ void Poller::Core::Begin(const std::shared_ptr<Polled>& polled, WallTime slot) {
   pool.Post(std::move(work));
 }
 
+void Poller::Core::OnFetched(const std::shared_ptr<Polled>& polled) {
+  const std::scoped_lock lock(mutex);
+  polled->fetching = false;
+  if (polled->leases.empty()) return;
+  Begin(polled, SlotAt(clock.WallNow(), polled->needs.interval()));
+}
+
 void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
-  scalers::PollContext context;
   std::shared_ptr<scalers::Source> source;
+  bool has_past = true;
+  {
+    const std::scoped_lock lock(mutex);
+    if (!polled->leases.empty()) source = polled->source;
+    has_past = polled->status.attempted || HasGoodReading(polled->window);
+  }
+  if (source && !has_past) ReadPast(polled, *source, slot);
+
+  scalers::PollContext context;
   const MonoTime begin = clock.MonotonicNow();
   {
     const std::scoped_lock lock(mutex);
-    source = polled->source;
     if (!polled->leases.empty()) {
+      const double enough = polled->needs.enough();
       context.slot = slot;
-      context.deadline = begin + polled->Timing().timeout;
+      context.deadline = begin + polled->needs.timeout();
       context.stop = stop.get_token();
-      context.enough = polled->Enough();
+      if (std::isfinite(enough)) context.enough = enough;
     } else {
       source = nullptr;
     }
@@ -169,6 +244,45 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
   Result<scalers::Observation> outcome = Fail(ErrorCode::kCancelled, "no longer needed");
   if (source) outcome = source->Poll(context);
   Finish(polled, slot, std::move(outcome), clock.MonotonicNow() - begin);
+}
+
+// What stabilization and step look back on, where no sibling could tell. Without it the first
+// target after a start could be smaller than the last one before.
+void Poller::Core::ReadPast(const std::shared_ptr<Polled>& polled,
+                            scalers::Source& source,
+                            WallTime slot) {
+  scalers::SlotSpan span;
+  MonoTime deadline;
+  {
+    const std::scoped_lock lock(mutex);
+    if (polled->leases.empty()) return;
+    span.interval = polled->needs.interval();
+    span.last = slot - span.interval;
+    span.first = slot - polled->needs.lookback() / span.interval * span.interval;
+    deadline = clock.MonotonicNow() + polled->needs.timeout();
+  }
+  if (span.first >= span.last) return;  // nobody looks back further than the newest reading
+  const Result<std::vector<Reading>> past = source.PastReadings(span, deadline, stop.get_token());
+  const std::scoped_lock lock(mutex);
+  if (stop.stop_requested() || polled->leases.empty()) return;
+  if (!past) {
+    logger.Warn("the past of a signal cannot be read; its stabilization and step begin anew",
+                {{"signal", polled->leases.front()->needs.label},
+                 {"connection", polled->connection},
+                 {"error", past.error().message}});
+  } else if (!past->empty()) {
+    Merge(*polled, *past, false);
+    if (exchange != nullptr) exchange->Publish(polled->id, span.first);
+  }
+}
+
+// Needs the lock. `rewind`: our own clock counts, and what is in its future goes.
+void Poller::Core::Merge(Polled& polled, std::span<const Reading> readings, bool rewind) {
+  if (rewind && polled.window &&
+      polled.window->back().time > clock.WallNow() + polled.needs.interval()) {
+    polled.window = RewindTo(polled.window, readings.front().time);
+  }
+  polled.window = MergeReadings(polled.window, readings, polled.needs.lookback());
 }
 
 void Poller::Core::Finish(const std::shared_ptr<Polled>& polled,
@@ -200,9 +314,10 @@ void Poller::Core::Finish(const std::shared_ptr<Polled>& polled,
       status.next_change = outcome->next_change;
     }
     LogChange(*polled, status.error);
-    polled->window = AppendReading(polled->window, reading, polled->Lookback());
+    Merge(*polled, {&reading, 1}, true);
     polled->status = std::move(status);
-    leases = polled->leases;
+    leases.assign(polled->leases.begin(), polled->leases.end());
+    if (exchange != nullptr) exchange->Publish(polled->id, slot);
     if (std::exchange(polled->poll_again, false)) Begin(polled, slot);
   }
   const char* result = "ok";
@@ -212,6 +327,10 @@ void Poller::Core::Finish(const std::shared_ptr<Polled>& polled,
     result = "empty";
   }
   observer.OnPoll(polled->connection, polled->type, result, took);
+  Tell(leases);
+}
+
+void Poller::Core::Tell(const std::vector<std::shared_ptr<Lease::State>>& leases) {
   for (const std::shared_ptr<Lease::State>& lease : leases) {
     const std::scoped_lock calling(lease->calling);
     lease->caller = std::this_thread::get_id();
@@ -252,15 +371,20 @@ void Poller::Core::Drop(const std::shared_ptr<Lease::State>& state) {
   }
   const std::scoped_lock lock(mutex);
   Polled& polled = *state->polled;
-  std::erase(polled.leases, state);
+  polled.leases.erase(state->place);
+  polled.needs.Remove(state->needs);
   if (!polled.leases.empty()) return;
-  const auto found = sources.find(polled.key);
+  const auto found = sources.find(polled.id);
   if (found != sources.end() && found->second.get() == &polled) sources.erase(found);
 }
 
-Poller::Poller(
-    const Clock& clock, Executor& timers, Executor& pool, PollObserver& observer, Logger& logger)
-    : core_(std::make_shared<Core>(clock, timers, pool, observer, logger)) {}
+Poller::Poller(const Clock& clock,
+               Executor& timers,
+               Executor& pool,
+               PollObserver& observer,
+               Logger& logger,
+               ReadingExchange* exchange)
+    : core_(std::make_shared<Core>(clock, timers, pool, observer, logger, exchange)) {}
 
 Poller::~Poller() { Stop(); }
 
@@ -281,13 +405,14 @@ std::unique_ptr<Poller::Lease> Poller::Acquire(const scalers::SignalDefinition& 
   auto state = std::make_shared<Lease::State>();
   state->core = core_;
   state->needs = std::move(needs);
+  const std::string id = SourceId(definition.source_key);
 
   const std::scoped_lock lock(core_->mutex);
-  std::shared_ptr<Polled>& polled = core_->sources[definition.source_key];
+  std::shared_ptr<Polled>& polled = core_->sources[id];
   const bool is_new = polled == nullptr;
   if (is_new) {
     polled = std::make_shared<Polled>();
-    polled->key = definition.source_key;
+    polled->id = id;
     polled->type = definition.type;
     polled->connection = definition.connection;
     // Sources without a connection touch only this process or its disk; a gate each would be one
@@ -302,24 +427,64 @@ std::unique_ptr<Poller::Lease> Poller::Acquire(const scalers::SignalDefinition& 
     polled->source = definition.make_source();
     polled->gate->limit = std::max(1, definition.max_concurrent);
   }
-  const std::optional<double> enough_before =
-      polled->leases.empty() ? std::optional<double>(0) : polled->Enough();
-  const Duration interval_before = polled->leases.empty() ? Duration{0} : polled->Timing().interval;
+  const double enough_before = polled->needs.enough();
+  const Duration interval_before = is_new ? Duration{0} : polled->needs.interval();
   state->polled = polled;
-  polled->leases.push_back(state);
+  state->place = polled->leases.insert(polled->leases.end(), state);
+  polled->needs.Add(state->needs);
 
-  const std::optional<double> enough = polled->Enough();
-  const bool counts_short =
-      definition.countable && enough_before && (!enough || *enough > *enough_before);
-  if (is_new || polled->Timing().interval != interval_before) core_->Schedule(polled);
+  const bool counts_short = definition.countable && polled->needs.enough() > enough_before;
+  if (is_new && core_->exchange != nullptr) {
+    polled->fetching = true;
+    core_->exchange->Fetch(id, [self = core_->weak_from_this(), weak = std::weak_ptr(polled)] {
+      const std::shared_ptr<Core> core = self.lock();
+      const std::shared_ptr<Polled> fetched = weak.lock();
+      if (core && fetched) core->OnFetched(fetched);
+    });
+  }
+  if (is_new || polled->needs.interval() != interval_before) core_->Schedule(polled);
   if (is_new || replace || counts_short) {
     if (polled->in_flight) {
       polled->poll_again = true;
     } else {
-      core_->Begin(polled, SlotAt(core_->clock.WallNow(), polled->Timing().interval));
+      core_->Begin(polled, SlotAt(core_->clock.WallNow(), polled->needs.interval()));
     }
   }
   return std::unique_ptr<Lease>(new Lease(std::move(state)));
+}
+
+void Poller::Merge(const std::string& id, std::span<const Reading> readings) {
+  std::vector<std::shared_ptr<Lease::State>> leases;
+  {
+    const std::scoped_lock lock(core_->mutex);
+    const auto found = core_->sources.find(id);
+    if (found == core_->sources.end() || core_->stop.stop_requested()) return;
+    Polled& polled = *found->second;
+    const WallTime latest = core_->clock.WallNow() + polled.needs.interval();
+    std::vector<Reading> believed;
+    std::copy_if(readings.begin(),
+                 readings.end(),
+                 std::back_inserter(believed),
+                 [&](const Reading& reading) { return reading.time <= latest; });
+    const ReadingWindow before = polled.window;
+    core_->Merge(polled, believed, false);
+    if (polled.window == before) return;
+    leases.assign(polled.leases.begin(), polled.leases.end());
+  }
+  Core::Tell(leases);
+}
+
+ReadingWindow Poller::window(const std::string& id) const {
+  const std::scoped_lock lock(core_->mutex);
+  const auto found = core_->sources.find(id);
+  return found == core_->sources.end() ? nullptr : found->second->window;
+}
+
+std::vector<std::string> Poller::ids() const {
+  std::vector<std::string> ids;
+  const std::scoped_lock lock(core_->mutex);
+  for (const auto& [id, polled] : core_->sources) ids.push_back(id);
+  return ids;
 }
 
 bool Poller::AllAttempted() const {

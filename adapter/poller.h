@@ -6,11 +6,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "adapter/reading_exchange.h"
 #include "core/clock.h"
 #include "core/executor.h"
 #include "core/log.h"
@@ -42,21 +44,31 @@ struct PollStatus {
 struct SourceNeeds {
   SignalTiming timing;
   Duration lookback{0};
-  std::optional<double> enough;      ///< empty: an exact count
-  std::string label;                 ///< "policy etl, signal busy", for logs
-  std::function<void()> on_reading;  ///< after each poll, on a pool thread; must not block
+  std::optional<double> enough;  ///< empty: an exact count
+  std::string label;             ///< "policy etl, signal busy", for logs
+  /// After each poll, and when a sibling replica's reading changed the window; on any thread, one
+  /// call at a time; must not block.
+  std::function<void()> on_reading;
 };
 
 /// Polls each distinct source once per interval, however many use it, on slots aligned to the wall
 /// clock, and keeps its window of readings. The shortest interval asked for wins. Thread-safe.
+///
+/// A new source gets its past before its first poll: the window of a sibling replica, or, when none
+/// has one and a user looks back, what the upstream itself can still tell.
 ///
 /// Timers run on `timers`, polls on `pool`: a pool full of slow upstreams never delays a timer. The
 /// destructor cancels; both executors must be stopped or drained before what callbacks refer to
 /// dies.
 class Poller {
  public:
-  Poller(
-      const Clock& clock, Executor& timers, Executor& pool, PollObserver& observer, Logger& logger);
+  /// `exchange`: null when there are no siblings; must outlive the polls.
+  Poller(const Clock& clock,
+         Executor& timers,
+         Executor& pool,
+         PollObserver& observer,
+         Logger& logger,
+         ReadingExchange* exchange = nullptr);
   ~Poller();
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
@@ -83,6 +95,16 @@ class Poller {
   std::unique_ptr<Lease> Acquire(const scalers::SignalDefinition& definition,
                                  SourceNeeds needs,
                                  bool replace = false);
+
+  // For the exchange; sources go by their SourceId.
+
+  /// Joins what a sibling read into the window of a source, and tells its users if that is news.
+  /// Readings from further in the future than an interval (a clock that is wrong) are left out, and
+  /// so are sources that nobody here uses.
+  void Merge(const std::string& id, std::span<const Reading> readings);
+  /// Null when there is no such source, or no reading yet.
+  [[nodiscard]] ReadingWindow window(const std::string& id) const;
+  [[nodiscard]] std::vector<std::string> ids() const;
 
   /// Every source has been polled at least once, whatever came of it.
   [[nodiscard]] bool AllAttempted() const;

@@ -1,52 +1,102 @@
 #include "adapter/reading_store.h"
 
 #include <algorithm>
-#include <iterator>
-#include <span>
+#include <vector>
 
 namespace stoker::adapter {
 namespace {
 
-/// The last value, and the last empty reading if that is later: onEmpty: zero counts it as good,
-/// and keeping one more costs nothing.
-void AppendLastGood(std::span<const Reading> readings, std::vector<Reading>& out) {
+using Kind = Reading::Kind;
+
+/// The last value, and the last empty reading if that is later.
+std::vector<Reading> LastGood(std::span<const Reading> readings) {
   const auto good = std::find_if(readings.rbegin(), readings.rend(), [](const Reading& reading) {
-    return reading.kind != Reading::Kind::kFault;
+    return reading.kind != Kind::kFault;
   });
-  const auto value = std::find_if(good, readings.rend(), [](const Reading& reading) {
-    return reading.kind == Reading::Kind::kValue;
-  });
-  if (value != readings.rend()) out.push_back(*value);
-  if (good != readings.rend() && good != value) out.push_back(*good);
+  const auto value = std::find_if(
+      good, readings.rend(), [](const Reading& reading) { return reading.kind == Kind::kValue; });
+  std::vector<Reading> kept;
+  if (value != readings.rend()) kept.push_back(*value);
+  if (good != readings.rend() && good != value) kept.push_back(*good);
+  return kept;
+}
+
+std::vector<Reading>::iterator FirstFrom(std::vector<Reading>& readings, WallTime time) {
+  return std::lower_bound(
+      readings.begin(), readings.end(), time, [](const Reading& reading, WallTime at) {
+        return reading.time < at;
+      });
+}
+
+void Insert(const Reading& reading, std::vector<Reading>& into) {
+  const auto at = FirstFrom(into, reading.time);
+  if (at != into.end() && at->time == reading.time) {
+    *at = JoinReadings(*at, reading);
+  } else {
+    into.insert(at, reading);
+  }
 }
 
 }  // namespace
 
-ReadingWindow AppendReading(const ReadingWindow& window,
-                            const Reading& reading,
+Reading JoinReadings(const Reading& a, const Reading& b) {
+  const auto rank = [](const Reading& reading) {
+    switch (reading.kind) {
+      case Kind::kFault:
+        return 0;
+      case Kind::kEmpty:
+        return 1;
+      case Kind::kValue:
+        return 2;
+    }
+    return 0;
+  };
+  if (rank(a) != rank(b)) return rank(a) > rank(b) ? a : b;
+  if (a.kind != Kind::kValue) return a;
+  Reading joined = a;
+  joined.value = std::max(a.value, b.value);
+  joined.at_least = a.at_least && b.at_least;
+  return joined;
+}
+
+ReadingWindow MergeReadings(const ReadingWindow& window,
+                            std::span<const Reading> readings,
                             Duration lookback) {
   auto next = std::make_shared<std::vector<Reading>>();
-  if (window) {
-    const std::vector<Reading>& old = *window;
-    const auto end = std::find_if(old.begin(), old.end(), [&](const Reading& earlier) {
-      return earlier.time >= reading.time;
-    });
-    const WallTime horizon = reading.time - lookback;
-    const auto begin = std::find_if(
-        old.begin(), end, [&](const Reading& earlier) { return earlier.time >= horizon; });
-    next->reserve(static_cast<std::size_t>(std::distance(begin, end)) + 3);
-    AppendLastGood({old.begin(), begin}, *next);
-    next->insert(next->end(), begin, end);
-    // What is replaced or in the future now may hold the last good reading, which no fault and no
-    // empty answer may cost us.
-    if (reading.kind != Reading::Kind::kValue) {
-      const std::size_t kept = next->size();
-      AppendLastGood({end, old.end()}, *next);
-      for (std::size_t i = kept; i < next->size(); ++i) (*next)[i].time = reading.time;
-    }
-  }
-  next->push_back(reading);
+  next->reserve((window ? window->size() : 0) + readings.size());
+  if (window) *next = *window;
+  for (const Reading& reading : readings) Insert(reading, *next);
+  if (next->empty()) return window;
+
+  const auto begin = FirstFrom(*next, next->back().time - lookback);
+  std::vector<Reading> kept = LastGood({next->begin(), begin});
+  next->erase(next->begin(), begin);
+  next->insert(next->begin(), kept.begin(), kept.end());
+  if (window && *next == *window) return window;
   return next;
+}
+
+ReadingWindow RewindTo(const ReadingWindow& window, WallTime slot) {
+  if (!window || window->empty() || window->back().time <= slot) return window;
+  auto next = std::make_shared<std::vector<Reading>>(*window);
+  const auto end = FirstFrom(*next, slot + Duration(1));
+  std::vector<Reading> kept = LastGood({end, next->end()});
+  next->erase(end, next->end());
+  const bool has_value = std::any_of(next->begin(), next->end(), [](const Reading& reading) {
+    return reading.kind == Kind::kValue;
+  });
+  if (has_value) return next;
+  for (Reading& reading : kept) {
+    reading.time = slot;
+    Insert(reading, *next);
+  }
+  return next;
+}
+
+bool HasGoodReading(const ReadingWindow& window) {
+  return window && std::any_of(window->begin(), window->end(), [](const Reading& reading) {
+           return reading.kind != Kind::kFault;
+         });
 }
 
 WallTime SlotAt(WallTime now, Duration interval) { return now - now.time_since_epoch() % interval; }

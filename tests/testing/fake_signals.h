@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,9 +33,17 @@ class FakeUpstream {
                                     const scalers::PollContext& context) {
     const std::scoped_lock lock(mutex_);
     polls_[source].push_back(context);
+    if (script_) return script_(source, context);
     const auto found = answers_.find(source);
     if (found == answers_.end()) return Fail(ErrorCode::kUnavailable, "no answer set");
     return found->second;
+  }
+  /// Answers by calling `script` from now on, one call at a time.
+  using Script =
+      std::function<Result<scalers::Observation>(const std::string&, const scalers::PollContext&)>;
+  void Play(Script script) {
+    const std::scoped_lock lock(mutex_);
+    script_ = std::move(script);
   }
   [[nodiscard]] std::vector<scalers::PollContext> polls(const std::string& source) const {
     const std::scoped_lock lock(mutex_);
@@ -49,6 +58,7 @@ class FakeUpstream {
 
  private:
   mutable std::mutex mutex_;
+  Script script_;
   std::map<std::string, Result<scalers::Observation>> answers_;
   std::map<std::string, std::vector<scalers::PollContext>> polls_;
 };

@@ -27,13 +27,14 @@ std::int64_t Banded(std::int64_t amount,
 std::int64_t ReservedCpu(const NodeShape& node) {
   constexpr std::int64_t kRest = std::int64_t{1} << 62;
   if (node.provider == Provider::kAzure) {
-    constexpr std::array<std::pair<std::int64_t, std::int64_t>, 7> kAks{{{1000, 60},
+    constexpr std::array<std::pair<std::int64_t, std::int64_t>, 8> kAks{{{1000, 60},
                                                                          {2000, 100},
                                                                          {4000, 140},
                                                                          {8000, 180},
                                                                          {16000, 260},
                                                                          {32000, 420},
-                                                                         {kRest, 740}}};
+                                                                         {64000, 740},
+                                                                         {kRest, 1060}}};
     return std::find_if(kAks.begin(),
                         kAks.end(),
                         [&](const auto& row) { return node.cpu_millis <= row.first; })
@@ -42,13 +43,19 @@ std::int64_t ReservedCpu(const NodeShape& node) {
   return Banded<4>(node.cpu_millis, {{{1000, 0.06}, {1000, 0.01}, {2000, 0.005}, {kRest, 0.0025}}});
 }
 
-/// What the hypervisor, the kubelet and the system keep; without the eviction threshold.
+/// What the hypervisor and the kernel keep of the memory as sold: a node reports the rest as its
+/// capacity.
+std::int64_t UnseenMemory(const NodeShape& node) {
+  const bool karpenter = node.provider == Provider::kAws || node.provider == Provider::kAzure;
+  return std::llround(static_cast<double>(node.memory_bytes) * (karpenter ? 0.075 : 0.03));
+}
+
+/// What the kubelet and the system are promised; without the eviction threshold.
 std::int64_t ReservedMemory(const NodeShape& node) {
   constexpr std::int64_t kGibi = 1024 * kMebibyte;
   switch (node.provider) {
     case Provider::kAws:
-      return std::llround(static_cast<double>(node.memory_bytes) * 0.075) +
-             (255 + 11 * node.max_pods) * kMebibyte;
+      return (255 + 11 * node.max_pods) * kMebibyte;
     case Provider::kAzure:
       return std::min((20 * node.max_pods + 50) * kMebibyte, node.memory_bytes / 4);
     case Provider::kGcp:
@@ -74,10 +81,11 @@ std::int64_t UsableDisk(const NodeShape& node) {
 }  // namespace
 
 Resources Allocatable(const NodeShape& node, const DaemonSets& daemon_sets) {
-  Resources left = node.measured.value_or(
-      Resources{.cpu_millis = node.cpu_millis - ReservedCpu(node),
-                .memory_bytes = node.memory_bytes - ReservedMemory(node) - kEvictionBytes,
-                .ephemeral_bytes = UsableDisk(node)});
+  Resources left =
+      node.measured.value_or(Resources{.cpu_millis = node.cpu_millis - ReservedCpu(node),
+                                       .memory_bytes = node.memory_bytes - UnseenMemory(node) -
+                                                       ReservedMemory(node) - kEvictionBytes,
+                                       .ephemeral_bytes = UsableDisk(node)});
   left.cpu_millis = std::max<std::int64_t>(left.cpu_millis - daemon_sets.cpu_millis, 0);
   left.memory_bytes = std::max<std::int64_t>(left.memory_bytes - daemon_sets.memory_bytes, 0);
   return left;

@@ -48,11 +48,15 @@ struct DaemonSets {
 /// only. Never negative. Estimates follow what the providers publish:
 ///
 /// CPU (EKS, GKE, others): 6% of the first core, 1% of the next, 0.5% of the next two, 0.25% of the
-/// rest. AKS: 60, 100, 140, 180, 260, 420, 740 millicores for up to 1, 2, 4, 8, 16, 32, 64 cores.
-/// Memory: EKS 255 MiB + 11 MiB x max_pods, and 7.5% that the hypervisor keeps (what Karpenter
-/// assumes); GKE and others 25% of the first 4 GiB, 20% of the next 4, 10% of the next 8, 6% of the
-/// next 112, 2% of the rest; AKS 20 MiB x max_pods + 50 MiB, at most 25%. Everywhere 100 MiB for
-/// the eviction threshold (kubelet's default, evictionHard memory.available).
+/// rest. AKS: 60, 100, 140, 180, 260, 420, 740 millicores for up to 1, 2, 4, 8, 16, 32, 64 cores,
+/// and 1060 beyond, as the table goes on.
+/// Memory that a machine is sold with and its node does not report: 7.5% on AWS and Azure
+/// (Karpenter's default on both, on the safe side), 3% on GKE and elsewhere (GKE's documentation
+/// shows an e2-standard-4 with 13182 MiB allocatable: 2.7%).
+/// Memory reserved: EKS 255 MiB + 11 MiB x max_pods; GKE and others 25% of the first 4 GiB, 20% of
+/// the next 4, 10% of the next 8, 6% of the next 112, 2% of the rest; AKS (1.29 and later) 20 MiB x
+/// max_pods + 50 MiB, at most 25%. Everywhere 100 MiB for the eviction threshold (kubelet's
+/// default, evictionHard memory.available).
 Resources Allocatable(const NodeShape& node, const DaemonSets& daemon_sets);
 
 }  // namespace stoker::rightsizing

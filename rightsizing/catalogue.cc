@@ -180,8 +180,10 @@ void Lay(const Row& row, const Header& header, NodeShape& shape) {
   if (!shape.price || (!row.price && !row.spot_price)) return;
   if (row.spot_price) {
     shape.price->spot_per_hour = *row.spot_price;
+    shape.price->spot_estimated = false;
   } else if (header.spot_discount) {
     shape.price->spot_per_hour = *row.price * (1 - header.spot_discount->fraction);
+    shape.price->spot_estimated = true;
   }
   shape.price->region = header.region;
   shape.price->as_of = header.date;

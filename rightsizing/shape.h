@@ -21,6 +21,7 @@ enum class Provider : std::uint8_t { kAws, kGcp, kAzure, kOther };
 struct Price {
   double on_demand_per_hour = 0;
   std::optional<double> spot_per_hour;  ///< absent: not known, and then not invented
+  bool spot_estimated = false;          ///< the price list's usual discount, not a price it gives
   std::string region;                   ///< "us-east-1"
   std::string as_of;                    ///< date of the price list, "2026-08-01"
 };

@@ -522,6 +522,8 @@ class Sizer {
     cost.basis += " of " + shape->name + " at list prices";
     if (!price.region.empty()) cost.basis += " of " + price.region;
     if (!price.as_of.empty()) cost.basis += " as of " + price.as_of;
+    if (in().spot && !price.spot_per_hour) cost.basis += "; its spot price is not known";
+    if (in().spot && price.spot_estimated) cost.basis += "; its spot price is an estimate";
     const double hours = std::max(plan_.duration_seconds, kLeastBilledSeconds) / 3600;
     cost.on_demand_per_hour = (executor_nodes + driver_nodes) * price.on_demand_per_hour;
     cost.on_demand_per_run = cost.on_demand_per_hour * hours;

@@ -25,6 +25,7 @@ TEST(Catalogue, KnowsANodeOfEachCloud) {
   ASSERT_TRUE(m5->price);
   EXPECT_DOUBLE_EQ(m5->price->on_demand_per_hour, 0.384);
   EXPECT_DOUBLE_EQ(m5->price->spot_per_hour.value(), 0.384 * 0.4);
+  EXPECT_TRUE(m5->price->spot_estimated);
   EXPECT_EQ(m5->price->region, "us-east-1");
   EXPECT_EQ(m5->price->as_of, "2026-07-06");
 
@@ -40,6 +41,7 @@ TEST(Catalogue, KnowsANodeOfEachCloud) {
   EXPECT_EQ(n2->memory_bytes, 64 * kGibibyte);
   EXPECT_EQ(n2->max_pods, 110);
   EXPECT_DOUBLE_EQ(n2->price->spot_per_hour.value(), 0.314368) << "its own, not a discount";
+  EXPECT_FALSE(n2->price->spot_estimated);
 
   const Result<NodeShape> d8 = catalogue.Find("D8s_v5");
   ASSERT_TRUE(d8);

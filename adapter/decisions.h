@@ -21,6 +21,7 @@ struct ObjectRef {
   std::string name;
   std::map<std::string, std::string> metadata;
   bool peer_authenticated = false;  ///< the caller showed a client certificate that we verified
+  friend bool operator==(const ObjectRef&, const ObjectRef&) = default;
 };
 
 struct MetricSpec {

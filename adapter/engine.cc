@@ -1,6 +1,7 @@
 #include "adapter/engine.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -9,25 +10,6 @@
 
 namespace stoker::adapter {
 namespace {
-
-/// A ScaledObject's namespace, name and metadata as one unambiguous string, whatever they contain.
-std::string ObjectKey(const ObjectRef& ref) {
-  // Trust is part of the question: an answer earned with a certificate is not for callers without
-  // one.
-  std::string key = ref.peer_authenticated ? "+" : "-";
-  const auto append = [&key](const std::string& part) {
-    key += std::to_string(part.size());
-    key += ':';
-    key += part;
-  };
-  append(ref.name_space);
-  append(ref.name);
-  for (const auto& [name, value] : ref.metadata) {
-    append(name);
-    append(value);
-  }
-  return key;
-}
 
 bool Waiting(const policy::Decision& decision) {
   return std::any_of(
@@ -45,6 +27,22 @@ Duration LongestHold(const policy::Policy& policy) {
 }
 
 }  // namespace
+
+// Trust is part of the question: an answer earned with a certificate is not for callers without
+// one.
+std::size_t Engine::ByContent::operator()(const ObjectRef* ref) const {
+  std::size_t hash = ref->peer_authenticated ? 1 : 0;
+  const auto add = [&hash](std::string_view part) {
+    hash = hash * 31 + std::hash<std::string_view>()(part);
+  };
+  add(ref->name_space);
+  add(ref->name);
+  for (const auto& [key, value] : ref->metadata) {
+    add(key);
+    add(value);
+  }
+  return hash;
+}
 
 /// A trigger that asked at least once. What is not const or atomic is guarded by `mutex`.
 struct Engine::Object {
@@ -357,11 +355,10 @@ Result<Engine::EvaluationPtr> Engine::Bind(const ObjectRef& ref,
 }
 
 Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknown) {
-  const std::string key = ObjectKey(ref);
   const MonoTime now = deps_.clock.MonotonicNow();
   {
     const std::shared_lock lock(mutex_);
-    if (const auto found = objects_.find(key); found != objects_.end()) {
+    if (const auto found = objects_.find(&ref); found != objects_.end()) {
       found->second->last_asked.store(now);
       return found->second;
     }
@@ -370,7 +367,7 @@ Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknow
   if (!trigger) return Fail(trigger.error());
 
   const std::unique_lock lock(mutex_);
-  if (const auto found = objects_.find(key); found != objects_.end()) return found->second;
+  if (const auto found = objects_.find(&ref); found != objects_.end()) return found->second;
   const bool is_inline = trigger->is_inline();
   if (is_inline) {
     const auto count = inline_objects_.find(ref.name_space);
@@ -395,7 +392,7 @@ Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknow
   } else {
     object->error = bound.error();
   }
-  objects_.emplace(key, object);
+  objects_.emplace(&object->ref, object);
   if (is_inline) ++inline_objects_[ref.name_space];
   return object;
 }

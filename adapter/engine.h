@@ -90,6 +90,11 @@ class Engine final : public Decisions {
  private:
   struct Object;
   struct Retired;
+  /// Finds objects by what asked, without a copy of it.
+  struct ByContent {
+    std::size_t operator()(const ObjectRef* ref) const;
+    bool operator()(const ObjectRef* a, const ObjectRef* b) const { return *a == *b; }
+  };
   class StreamSubscription;
   /// A call that waits for first readings; finished once, by a reading, its deadline or Stop.
   struct Waiter {
@@ -132,8 +137,8 @@ class Engine final : public Decisions {
   std::map<std::string, EvaluationPtr, std::less<>> policies_;
   std::map<std::string, Retired, std::less<>> retired_;
   std::map<std::string, std::weak_ptr<Evaluation>> shared_;  // narrowed and inline ones
-  std::unordered_map<std::string, ObjectPtr> objects_;
-  std::map<std::string, int> inline_objects_;  // by namespace
+  std::unordered_map<const ObjectRef*, ObjectPtr, ByContent, ByContent> objects_;  // Object::ref
+  std::map<std::string, int> inline_objects_;                                      // by namespace
   std::mutex waiters_mutex_;
   std::vector<std::weak_ptr<Waiter>> waiters_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers hold it weakly

@@ -44,11 +44,11 @@ class Children {
       : family_(family), names_(std::move(names)) {}
 
   template <class... Args>
-  T& With(std::vector<std::string> values, const Args&... args) {
+  T& With(std::initializer_list<std::string_view> given, const Args&... args) {
     const std::lock_guard lock(mutex_);
-    if (children_.size() >= kMaxLabelSets && !children_.contains(values)) {
-      std::fill(values.begin(), values.end(), "other");
-    }
+    if (const auto found = children_.find(given); found != children_.end()) return *found->second;
+    std::vector<std::string> values(given.begin(), given.end());
+    if (children_.size() >= kMaxLabelSets) std::fill(values.begin(), values.end(), "other");
     auto [child, added] = children_.try_emplace(values, nullptr);
     if (added) {
       prometheus::Labels labels;
@@ -59,10 +59,19 @@ class Children {
   }
 
  private:
+  /// Lets label values be looked up without copies, for every call is counted.
+  struct Less {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    }
+  };
+
   prometheus::Family<T>& family_;
   std::vector<std::string> names_;
   std::mutex mutex_;
-  std::map<std::vector<std::string>, T*> children_;
+  std::map<std::vector<std::string>, T*, Less> children_;
 };
 
 MetricFamily GaugeFamily(std::string name, std::string help) {
@@ -209,21 +218,20 @@ Metrics::Metrics(const Clock& clock, const std::string& version)
 Metrics::~Metrics() = default;
 
 void Metrics::OnUpstreamRequest(std::string_view connection, int code) {
-  impl_->upstream.With({std::string(connection), std::to_string(code)}).Increment();
+  impl_->upstream.With({connection, std::to_string(code)}).Increment();
 }
 
 void Metrics::OnPoll(std::string_view connection,
                      std::string_view type,
                      std::string_view result,
                      Duration took) {
-  impl_->polls.With({std::string(connection), std::string(type), std::string(result)}).Increment();
-  impl_->poll_seconds.With({std::string(connection), std::string(type)}, kPollBuckets)
-      .Observe(Seconds(took));
+  impl_->polls.With({connection, type, result}).Increment();
+  impl_->poll_seconds.With({connection, type}, kPollBuckets).Observe(Seconds(took));
 }
 
 void Metrics::OnGrpcRequest(std::string_view method, std::string_view code, Duration took) {
-  impl_->grpc.With({std::string(method), std::string(code)}).Increment();
-  impl_->grpc_seconds.With({std::string(method)}, kGrpcBuckets).Observe(Seconds(took));
+  impl_->grpc.With({method, code}).Increment();
+  impl_->grpc_seconds.With({method}, kGrpcBuckets).Observe(Seconds(took));
 }
 
 void Metrics::OnConfigReload(bool successful) {
@@ -232,7 +240,7 @@ void Metrics::OnConfigReload(bool successful) {
 }
 
 void Metrics::OnDecision(std::string_view policy, policy::Bound bound) {
-  impl_->decisions.With({std::string(policy), std::string(policy::BoundName(bound))}).Increment();
+  impl_->decisions.With({policy, policy::BoundName(bound)}).Increment();
 }
 
 std::string Metrics::Render(const Decisions& decisions, bool per_object) const {

@@ -223,6 +223,7 @@ class UnaryCall final {
   }
 
   [[nodiscard]] grpc::ServerUnaryReactor* reactor() const { return reactor_; }
+  [[nodiscard]] MonoTime started() const { return started_; }
 
  private:
   const std::shared_ptr<Core> core_;
@@ -403,19 +404,19 @@ grpc::ServerUnaryReactor* ExternalScalerService::GetMetrics(grpc::CallbackServer
     if (!request->has_scaledobjectref()) {
       return call->Finish(Error{ErrorCode::kInvalidArgument, "scaledObjectRef is missing"});
     }
-    Result<ObjectRef> object = ReadObject(*context, request->scaledobjectref());
-    if (!object) return call->Finish(object.error());
+    Result<ObjectRef> read = ReadObject(*context, request->scaledobjectref());
+    if (!read) return call->Finish(read.error());
+    const auto object = std::make_shared<const ObjectRef>(*std::move(read));
     const std::string metric(StripTriggerPrefix(request->metricname()));
-    const MonoTime deadline = core_->deps.clock.MonotonicNow() + core_->options.answer_within;
     Decisions& decisions = core_->deps.decisions;
     decisions.DecideSoon(
         *object,
-        deadline,
-        [call, &decisions, object = *object, metric, response](Result<DecisionPtr> answer) {
+        call->started() + core_->options.answer_within,
+        [call, &decisions, object, metric, response](Result<DecisionPtr> answer) {
           call->Run([&] {
             const Result<DecisionPtr> decision = Usable(std::move(answer));
             if (!decision) return call->Finish(decision.error());
-            const Result<MetricAnswer> value = decisions.Value(object, metric, **decision);
+            const Result<MetricAnswer> value = decisions.Value(*object, metric, **decision);
             if (!value) return call->Finish(value.error());
             if (!std::isfinite(value->value) || value->value < 0) {
               // KEDA would read either as 0: an error lets its fallback act instead.
@@ -440,16 +441,17 @@ grpc::ServerUnaryReactor* ExternalScalerService::IsActive(grpc::CallbackServerCo
   call->Run([&] {
     const Result<ObjectRef> object = ReadObject(*context, *request);
     if (!object) return call->Finish(object.error());
-    const MonoTime deadline = core_->deps.clock.MonotonicNow() + core_->options.answer_within;
-    core_->deps.decisions.DecideSoon(
-        *object, deadline, [call, response](Result<DecisionPtr> answer) {
-          call->Run([&] {
-            const Result<DecisionPtr> decision = Usable(std::move(answer));
-            if (!decision) return call->Finish(decision.error());
-            response->set_result((*decision)->active);
-            call->Finish(grpc::Status::OK);
-          });
-        });
+    core_->deps.decisions.DecideSoon(*object,
+                                     call->started() + core_->options.answer_within,
+                                     [call, response](Result<DecisionPtr> answer) {
+                                       call->Run([&] {
+                                         const Result<DecisionPtr> decision =
+                                             Usable(std::move(answer));
+                                         if (!decision) return call->Finish(decision.error());
+                                         response->set_result((*decision)->active);
+                                         call->Finish(grpc::Status::OK);
+                                       });
+                                     });
   });
   return call->reactor();
 }

@@ -40,7 +40,8 @@ std::vector<std::pair<std::string_view, std::string_view>> Router::Operations() 
 }
 
 HttpReply Router::Handle(const ApiRequest& request) const {
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const std::string_view asked = request.method;
+  const std::string_view method = asked == "HEAD" ? "GET" : asked;
   std::string allowed;
   for (const ApiRoute& route : routes_) {
     std::optional<std::vector<std::string>> captures = Match(route.path, request.path);

@@ -55,7 +55,7 @@ class ExplainTest : public ::testing::Test {
     fakes_.files.Write("/server/tokens", tokens);
     listener_.tokens_file = "/server/tokens";
     auth_ = std::make_unique<adapter::BearerAuth>(listener_, fakes_.files);
-    api_ = std::make_unique<adapter::Api>(world_, metrics_, *auth_, true);
+    api_ = std::make_unique<adapter::Api>(adapter::Api::Deps{world_, metrics_, *auth_, true});
   }
 
   testing::FakeWorld fakes_;
@@ -65,7 +65,7 @@ class ExplainTest : public ::testing::Test {
   std::unique_ptr<adapter::BearerAuth> auth_ =
       std::make_unique<adapter::BearerAuth>(listener_, fakes_.files);
   std::unique_ptr<adapter::Api> api_ =
-      std::make_unique<adapter::Api>(world_, metrics_, *auth_, true);
+      std::make_unique<adapter::Api>(adapter::Api::Deps{world_, metrics_, *auth_, true});
   std::istringstream in_;
   std::ostringstream out_;
   std::ostringstream err_;

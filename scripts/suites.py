@@ -233,7 +233,9 @@ def tsan():
 def bench():
     """The limits of speed and size, on the optimised build; wants a machine that is otherwise idle."""
     build("bench", "stoker", "bench_load", "bench_empty_scaler")
-    return count_script(["tests/bench/bench"])
+    count = count_script(["tests/bench/bench"])
+    count.add(count_script(["tests/bench/soak", "--minutes", "1", "--out", "build/bench/soak"]))
+    return count
 
 
 def tidy():

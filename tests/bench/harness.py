@@ -31,7 +31,7 @@ class Child:
 
     def __init__(self, command, log, environment=None):
         self.log = log
-        with open(log, "ab") as output:
+        with open(log, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output,
                                             env={**os.environ, **(environment or {})})
         self.pid = self.process.pid
@@ -122,10 +122,15 @@ class Answer:
 
 
 class StandInPrometheus:
-    """Answers instant queries as `plan(query, slot)` says, and counts them by the slot they are for."""
+    """Answers instant queries as `plan(query, slot)` says, and counts them by the slot they are for.
 
-    def __init__(self, plan, port=0):
+    `served(tenant, query, slot, value)` is told of each sound answer just before it goes out; the tenant is the
+    request's X-Scope-OrgID.
+    """
+
+    def __init__(self, plan, served=lambda *_: None):
         self.plan = plan
+        self.served = served
         self.by_slot = collections.Counter()
         self.lock = threading.Lock()
         outer = self
@@ -150,7 +155,7 @@ class StandInPrometheus:
             def handle_error(self, *_):
                 pass  # connections that break are what it is for
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
@@ -183,6 +188,8 @@ class StandInPrometheus:
             return self.reply(handler, answer.status, {"status": "error", "errorType": "internal", "error": "stand-in"})
         result = []
         if answer.value is not None:
+            if not answer.fault and not answer.delay:
+                self.served(handler.headers.get("X-Scope-OrgID", ""), query, slot, answer.value)
             text = "NaN" if answer.fault == "nan" else repr(answer.value)
             result = [{"metric": {}, "value": [slot, text]}]
         return self.reply(handler, 200, {"status": "success", "data": {"resultType": "vector", "result": result}},

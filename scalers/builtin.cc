@@ -3,6 +3,7 @@
 #include "scalers/prometheus/prometheus_scaler.h"
 #include "scalers/registry.h"
 #include "scalers/s3/s3_scaler.h"
+#include "scalers/spark/spark_scaler.h"
 
 namespace stoker::scalers {
 
@@ -11,6 +12,7 @@ void RegisterBuiltinScalers(Registry& registry) {
   RegisterDirectory(registry);
   RegisterPrometheus(registry);
   RegisterS3(registry);
+  RegisterSpark(registry);
 }
 
 }  // namespace stoker::scalers

@@ -104,6 +104,7 @@ connections:
   s3:
     lake: {region: us-east-1, buckets: [spark-jobs]}
     private: {region: eu-west-1, namespaces: [team-b]}
+  spark: {apps: {driverUrl: "http://{application}-ui-svc.{namespace}.svc:4040"}}
 policies:
   etl:
     replicas: {min: 1, max: 10}

@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ElementTree
 
 VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 GO_MINIMUM = (1, 26)
+PYSPARK = ("3.5.9", "4.3.0")
 CACHE = os.environ["STOKER_CACHE"]
 JOBS = str(os.cpu_count() or 2)
 
@@ -119,6 +120,21 @@ def versitygw():
     return binary
 
 
+def pyspark(version):
+    """The folder of a PySpark, fetched once."""
+    folder = f"{CACHE}/pyspark-{version}"
+    if not os.path.exists(folder):
+        os.makedirs(CACHE, exist_ok=True)
+        unfinished = tempfile.mkdtemp(dir=CACHE)
+        code = run([sys.executable, "-m", "pip", "install", "--quiet", "--target", unfinished,
+                    f"pyspark=={version}"], stdout=sys.stderr)
+        if code != 0:
+            shutil.rmtree(unfinished)
+            raise CannotRun(f"PySpark {version} cannot be had")
+        os.rename(unfinished, folder)
+    return folder
+
+
 def stoker():
     return os.path.abspath("build/dev/cli/stoker")
 
@@ -199,6 +215,18 @@ def go_test(command, folder):
         print("".join(output.get(None, [])), file=sys.stderr)
         count.failed += 1
     return count
+
+
+def spark():
+    """Real Spark applications, and a Prometheus that scrapes their drivers."""
+    build("dev", "stoker")
+    java = glob.glob("/usr/lib/jvm/java-17-openjdk-*/bin/java")
+    if not java:
+        raise CannotRun("needs Debian's package openjdk-17-jre-headless")
+    if not os.path.exists("/usr/bin/prometheus"):
+        raise CannotRun("needs Debian's package prometheus")
+    os.environ["JAVA_HOME"] = os.path.dirname(os.path.dirname(java[0]))
+    return count_script(["tests/interop/spark/spark_test.py", *map(pyspark, PYSPARK)])
 
 
 def sanitizer(preset, environment):
@@ -321,6 +349,7 @@ SUITES = {
     "fuzz": Suite(fuzz),
     "integration": Suite(integration),
     "interop": Suite(interop),
+    "spark": Suite(spark),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),

@@ -8,6 +8,7 @@
 #include "config/params.h"
 #include "core/text.h"
 #include "core/units.h"
+#include "rightsizing/builtin_data.h"
 
 namespace stoker::rightsizing {
 namespace {
@@ -167,6 +168,27 @@ PriceFile Parse(std::string_view text, const std::string& source, Diagnostics& d
   return file;
 }
 
+PriceFile ParseBuiltin(std::string_view text) {
+  Diagnostics diagnostics;  // tested to stay empty
+  return Parse(text, "built-in prices", diagnostics);
+}
+
+/// A built-in list with the one row that `key` finds, empty when it has none: parsing a whole list
+/// takes longer than all else that a run of `rightsize` does. Such a list has a row a line,
+/// indented by two.
+std::string Excerpt(std::string_view list, const std::string& key) {
+  std::string header;
+  std::string found;
+  for (const std::string_view line : Split(list, '\n')) {
+    if (!line.starts_with("  ")) {
+      header.append(line) += '\n';
+    } else if (Key(line.substr(2, line.find(':') - 2)) == key) {
+      found.append(line) += '\n';
+    }
+  }
+  return found.empty() ? found : header + found;
+}
+
 void Lay(const Row& row, const Header& header, NodeShape& shape) {
   shape.name = row.name;
   if (header.provider != Provider::kOther) shape.provider = header.provider;
@@ -192,20 +214,10 @@ void Lay(const Row& row, const Header& header, NodeShape& shape) {
 }  // namespace
 
 struct Catalogue::List {
-  const BuiltinFile* unparsed = nullptr;  ///< a built-in list nobody has looked into yet
   PriceFile file;
-
-  void ParseIfNeeded() {
-    if (unparsed == nullptr) return;
-    Diagnostics diagnostics;  // tested to stay empty
-    file = Parse(unparsed->text, std::string(unparsed->path), diagnostics);
-    unparsed = nullptr;
-  }
 };
 
-Catalogue::Catalogue() {
-  for (const BuiltinFile& file : BuiltinPrices()) lists_.push_back({.unparsed = &file});
-}
+Catalogue::Catalogue() = default;
 Catalogue::~Catalogue() = default;
 Catalogue::Catalogue(Catalogue&&) noexcept = default;
 Catalogue& Catalogue::operator=(Catalogue&&) noexcept = default;
@@ -225,7 +237,7 @@ Status Catalogue::Add(std::string_view text, const std::string& source) {
     }
   }
   if (!diagnostics.empty()) return Fail(diagnostics.ToError());
-  lists_.push_back({.file = std::move(file)});
+  added_.push_back({std::move(file)});
   return {};
 }
 
@@ -240,23 +252,25 @@ Status Catalogue::AddPath(const std::string& path, const FileSystem& files) {
   return {};
 }
 
-std::optional<NodeShape> Catalogue::Lookup(const std::string& key) {
+std::optional<NodeShape> Catalogue::Lookup(const std::string& key) const {
   std::optional<NodeShape> shape;
-  for (List& list : lists_) {
-    if (list.unparsed != nullptr && ToLower(list.unparsed->text).find(key) == std::string::npos) {
-      continue;
-    }
-    list.ParseIfNeeded();
-    for (const Row& row : list.file.rows) {
+  const auto look_into = [&](const PriceFile& file) {
+    for (const Row& row : file.rows) {
       if (Key(row.name) != key) continue;
       if (!shape) shape.emplace();
-      Lay(row, list.file.header, *shape);
+      Lay(row, file.header, *shape);
+    }
+  };
+  for (const BuiltinFile& file : BuiltinPrices()) {
+    if (const std::string excerpt = Excerpt(file.text, key); !excerpt.empty()) {
+      look_into(ParseBuiltin(excerpt));
     }
   }
+  for (const List& list : added_) look_into(list.file);
   return shape;
 }
 
-Result<NodeShape> Catalogue::Find(std::string_view name) {
+Result<NodeShape> Catalogue::Find(std::string_view name) const {
   if (std::optional<NodeShape> shape = Lookup(Key(name))) return *std::move(shape);
   const std::vector<NodeShape> all = All();
   std::vector<std::string_view> names;
@@ -268,17 +282,18 @@ Result<NodeShape> Catalogue::Find(std::string_view name) {
                   "--price-file adds others");
 }
 
-std::vector<NodeShape> Catalogue::All() {
+std::vector<NodeShape> Catalogue::All() const {
   std::vector<NodeShape> all;
   std::map<std::string, std::size_t> index;
-  for (List& list : lists_) {
-    list.ParseIfNeeded();
-    for (const Row& row : list.file.rows) {
+  const auto take = [&](const PriceFile& file) {
+    for (const Row& row : file.rows) {
       const auto [at, added] = index.emplace(Key(row.name), all.size());
       if (added) all.emplace_back();
-      Lay(row, list.file.header, all[at->second]);
+      Lay(row, file.header, all[at->second]);
     }
-  }
+  };
+  for (const BuiltinFile& file : BuiltinPrices()) take(ParseBuiltin(file.text));
+  for (const List& list : added_) take(list.file);
   return all;
 }
 

@@ -7,17 +7,16 @@
 
 #include "core/environment.h"
 #include "core/result.h"
-#include "rightsizing/builtin_data.h"
 #include "rightsizing/shape.h"
 
 namespace stoker::rightsizing {
 
 /// Node types with their sizes and list prices: those of AWS, Azure and Google Cloud that
 /// config/prices holds, and what the user adds or overrides in the same form (`--price-file`).
-/// Built-in files are parsed when first looked into. Not thread-safe.
+/// Of the built-in lists only what is asked for is parsed. Immutable once filled; thread-safe to
+/// read.
 class Catalogue {
  public:
-  /// The built-in price lists.
   Catalogue();
   ~Catalogue();
   Catalogue(Catalogue&&) noexcept;
@@ -33,17 +32,17 @@ class Catalogue {
 
   /// The node type of this name, whatever its case; Azure's may leave out `Standard_`.
   /// kInvalidArgument, with the nearest name, when there is none.
-  Result<NodeShape> Find(std::string_view name);
+  Result<NodeShape> Find(std::string_view name) const;
 
   /// All node types in the order of the lists. Parses them all.
-  std::vector<NodeShape> All();
+  [[nodiscard]] std::vector<NodeShape> All() const;
 
  private:
   struct List;
-  /// `key` as the lists find it by; parses the lists that hold it.
-  std::optional<NodeShape> Lookup(const std::string& key);
+  /// `key` is what the lists find a name by.
+  [[nodiscard]] std::optional<NodeShape> Lookup(const std::string& key) const;
 
-  std::vector<List> lists_;  ///< the built-in ones, then those added; later ones win
+  std::vector<List> added_;  ///< over the built-in ones; later ones win
 };
 
 /// The keys of a price list and of a node type in it as Markdown tables, for the reference page.

@@ -91,6 +91,23 @@ TEST(Catalogue, BuiltInRowsAreWholeAndInProportion) {
   }
 }
 
+TEST(Catalogue, FindGivesWhatAllGives) {
+  const Catalogue catalogue;
+  for (const NodeShape& shape : catalogue.All()) {
+    const Result<NodeShape> found = catalogue.Find(shape.name);
+    ASSERT_TRUE(found) << shape.name;
+    EXPECT_EQ(found->name, shape.name);
+    EXPECT_EQ(found->provider, shape.provider) << shape.name;
+    EXPECT_EQ(found->cpu_millis, shape.cpu_millis) << shape.name;
+    EXPECT_EQ(found->memory_bytes, shape.memory_bytes) << shape.name;
+    EXPECT_EQ(found->ephemeral_bytes, shape.ephemeral_bytes) << shape.name;
+    EXPECT_EQ(found->max_pods, shape.max_pods) << shape.name;
+    EXPECT_EQ(found->price->on_demand_per_hour, shape.price->on_demand_per_hour) << shape.name;
+    EXPECT_EQ(found->price->spot_per_hour, shape.price->spot_per_hour) << shape.name;
+    EXPECT_EQ(found->price->as_of, shape.price->as_of) << shape.name;
+  }
+}
+
 TEST(Catalogue, APriceFileOverridesWhatItGives) {
   Catalogue catalogue;
   ASSERT_TRUE(

@@ -9,6 +9,7 @@
 #include "adapter/grpc/grpc_server.h"
 #include "adapter/http/api.h"
 #include "adapter/http/http_server.h"
+#include "adapter/http/manual_api.h"
 #include "adapter/metrics.h"
 #include "config/document.h"
 #include "config/watcher.h"
@@ -65,7 +66,7 @@ bool SameListeners(const ServerConfig& a, const ServerConfig& b) {
          a.grpc.max_connection_age == b.grpc.max_connection_age && a.http.listen == b.http.listen &&
          same_tls(a.http.tls, b.http.tls) && a.http.auth_off == b.http.auth_off &&
          a.http.tokens_file == b.http.tokens_file && a.probes_listen == b.probes_listen &&
-         a.per_object_metrics == b.per_object_metrics;
+         a.per_object_metrics == b.per_object_metrics && a.manual.keda_e2e == b.manual.keda_e2e;
 }
 
 }  // namespace
@@ -97,6 +98,7 @@ struct App::Impl {
   std::mutex reload_mutex;
   std::unique_ptr<BearerAuth> auth;
   std::unique_ptr<Api> api;
+  std::unique_ptr<ManualApi> manual;
   std::unique_ptr<HttpServer> probes;
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<GrpcServer> grpc;
@@ -138,6 +140,9 @@ Status App::Impl::Start() {
   const ServerConfig& server = config->server;
   auth = std::make_unique<BearerAuth>(server.http, files);
   api = std::make_unique<Api>(Api::Deps{engine, metrics, *auth, server.per_object_metrics});
+  manual = std::make_unique<ManualApi>(ManualApi::Deps{engine, pushed, clock, logger, nullptr});
+  manual->AddRoutes(*api);
+  if (server.manual.keda_e2e) manual->AddKedaE2eRoutes(*api);
   engine.Apply(config);
 
   Result<std::unique_ptr<HttpServer>> probe_server =
@@ -186,7 +191,8 @@ void App::Impl::Reload() {
   logger.Info("configuration reloaded", {{"policies", std::to_string(next->policies.size())}});
   if (!SameListeners(current->server, next->server)) {
     logger.Warn(
-        "listeners, TLS files and auth of `server` changed; they take effect after a restart");
+        "listeners, TLS files, auth or kedaE2e of `server` changed; they take effect after a "
+        "restart");
   }
 }
 

@@ -56,6 +56,20 @@ void AddSignal(const std::string& name,
   compiled.signals.push_back(std::move(definition));
 }
 
+/// `node` is the policy's.
+void CheckManual(const CompiledPolicy& compiled,
+                 const config::Node& node,
+                 config::Diagnostics& diagnostics) {
+  const config::Node* signals = node.Find("signals");
+  for (std::size_t i = 0; i < compiled.signals.size(); ++i) {
+    if (compiled.signals[i].pushed_name.empty()) continue;
+    const config::Node* signal = signals->Find(compiled.policy->signals[i].name);
+    diagnostics.Add(signal->position(),
+                    signal->path(),
+                    "manual signals are off; set server.manual.enabled: true");
+  }
+}
+
 }  // namespace
 
 std::optional<CompiledPolicy> CompilePolicy(const std::string& name,
@@ -169,6 +183,7 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   for (const config::Node::Entry& entry : document.policies.entries()) {
     std::optional<CompiledPolicy> policy =
         CompilePolicy(entry.key, entry.value, registry, context, diagnostics);
+    if (policy && !compiled->server.manual.enabled) CheckManual(*policy, entry.value, diagnostics);
     if (policy) compiled->policies.emplace(entry.key, std::move(*policy));
   }
   if (diagnostics.items().size() != before) return nullptr;

@@ -59,6 +59,7 @@ struct SignalView {
   std::string signal;
   std::string type;
   std::string connection;
+  std::string pushed_name{};  ///< of a manual signal: the name it is set under
 };
 
 /// The one interface between what decides and who answers (gRPC, HTTP, metrics). Thread-safe.

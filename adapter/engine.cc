@@ -262,6 +262,7 @@ void Engine::Sweep() {
 }
 
 std::vector<MetricSpec> Engine::TriggerSpecs(const Trigger& trigger, const policy::Policy* policy) {
+  if (trigger.metric_target) return {MetricSpec{trigger.metric, *trigger.metric_target}};
   if (policy == nullptr || policy->metric_mode == policy::MetricMode::kCombined) {
     return {MetricSpec{trigger.metric, 1}};
   }
@@ -275,6 +276,11 @@ std::vector<MetricSpec> Engine::TriggerSpecs(const Trigger& trigger, const polic
 Status Engine::CheckInline(const ObjectRef& ref,
                            const Trigger& trigger,
                            const CompiledConfig& config) const {
+  if (trigger.kind == Trigger::Kind::kKedaE2e) {
+    if (config.server.manual.keda_e2e) return {};
+    return Fail(ErrorCode::kPermissionDenied,
+                "server.manual.kedaE2e is off; a trigger needs policy, type or policySpec");
+  }
   const InlineConfig& rules = config.server.inline_objects;
   if (!rules.enabled) {
     return Fail(ErrorCode::kPermissionDenied,
@@ -363,7 +369,7 @@ Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknow
       return found->second;
     }
   }
-  Result<Trigger> trigger = ReadTrigger(ref.metadata);
+  Result<Trigger> trigger = ReadTrigger(ref.metadata, config()->server.manual.keda_e2e);
   if (!trigger) return Fail(trigger.error());
 
   const std::unique_lock lock(mutex_);
@@ -407,7 +413,7 @@ Result<std::vector<MetricSpec>> Engine::Specs(const ObjectRef& ref) {
   // spec fails, and its fallback then never counts a failure. Only metadata that can never work
   // fails here.
   if (object.error().code == ErrorCode::kInvalidArgument) return Fail(object.error());
-  const Result<Trigger> trigger = ReadTrigger(ref.metadata);
+  const Result<Trigger> trigger = ReadTrigger(ref.metadata, config()->server.manual.keda_e2e);
   if (!trigger) return Fail(trigger.error());
   return TriggerSpecs(*trigger, nullptr);
 }
@@ -496,6 +502,9 @@ Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
     index = static_cast<std::size_t>(found - specs.begin());
   }
   MetricAnswer answer{specs[index].name, double(decision.target_replicas)};
+  if (const std::optional<double>& target = (*object)->trigger.metric_target) {
+    answer.value = decision.stepped * *target;
+  }
   if (policy.metric_mode == policy::MetricMode::kPerSignal && index < decision.signals.size()) {
     answer.value = policy::SignalReplicas(policy, decision, index);
   }
@@ -562,7 +571,8 @@ std::vector<SignalView> Engine::Signals() const {
       views.push_back({name,
                        compiled.policy->signals[i].name,
                        compiled.signals[i].type,
-                       compiled.signals[i].connection});
+                       compiled.signals[i].connection,
+                       compiled.signals[i].pushed_name});
     }
   }
   return views;

@@ -7,7 +7,10 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <mutex>
@@ -19,11 +22,6 @@
 
 namespace stoker::adapter {
 namespace {
-
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
 
 constexpr std::size_t kMaxLabelSets = 1000;
 
@@ -74,15 +72,57 @@ class Children {
   std::map<std::vector<std::string>, T*, Less> children_;
 };
 
-MetricFamily GaugeFamily(std::string name, std::string help) {
-  return {std::move(name), std::move(help), MetricType::Gauge, {}};
+/// `{a="1",b="2"}`, escaped as the text format asks.
+std::string LabelText(std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
+  std::string text = "{";
+  for (const auto& [name, value] : labels) {
+    if (text.size() > 1) text += ',';
+    text.append(name).append("=\"");
+    for (const char c : value) {
+      if (c == '\n') {
+        text += "\\n";
+      } else {
+        if (c == '\\' || c == '"') text += '\\';
+        text += c;
+      }
+    }
+    text += '"';
+  }
+  return text += '}';
 }
 
-void AddValue(MetricFamily& family, const Labels& labels, double value) {
-  if (!std::isfinite(value)) return;
-  ClientMetric& metric = family.metric.emplace_back();
-  metric.label = labels;
-  metric.gauge.value = value;
+/// The text of a family of gauges, written as values are read: as a MetricFamily, those of ten
+/// thousand objects would cost tens of MiB at each scrape.
+class Gauges {
+ public:
+  Gauges(std::string_view name, std::string_view help) : name_(name), help_(help) {}
+
+  void Add(const std::string& labels, double value) {
+    if (!std::isfinite(value)) return;
+    std::array<char, 32> number;
+    char* const end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
+    series_.append(name_).append(labels).append(" ").append(number.data(), end).append("\n");
+  }
+
+  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] std::string Text() && {
+    if (series_.empty()) return {};
+    std::string text = "# HELP " + std::string(name_) + " " + std::string(help_) + "\n# TYPE " +
+                       std::string(name_) + " gauge\n";
+    return text += series_;
+  }
+
+ private:
+  std::string_view name_;
+  std::string_view help_;
+  std::string series_;
+};
+
+using Families = std::map<std::string, std::string, std::less<>>;  // text by name
+
+void Move(Gauges&& gauges, Families& out) {
+  const std::string name(gauges.name());
+  out[name] = std::move(gauges).Text();
 }
 
 /// Objects in a fixed order, one for each label set: the trigger that was asked about last.
@@ -102,62 +142,55 @@ std::vector<const ObjectView*> DistinctObjects(const std::vector<ObjectView>& ob
   return distinct;
 }
 
-void AddObjects(const std::vector<const ObjectView*>& objects, std::vector<MetricFamily>& out) {
-  MetricFamily replicas = GaugeFamily(
-      "stoker_target_replicas", "Replicas asked for. No series while the decision is an error.");
-  MetricFamily executors = GaugeFamily("stoker_target_executors",
-                                       "Executors asked for: replicas times executorsPerReplica.");
-  MetricFamily active = GaugeFamily("stoker_active", "1 when the target is above 0.");
-  MetricFamily held =
-      GaugeFamily("stoker_held", "1 when a signal's last good reading stands in for a failed one.");
-  for (MetricFamily* family : {&replicas, &executors, &active, &held}) {
-    family->metric.reserve(objects.size());
-  }
+void AddObjects(const std::vector<const ObjectView*>& objects, Families& out) {
+  Gauges replicas("stoker_target_replicas",
+                  "Replicas asked for. No series while the decision is an error.");
+  Gauges executors("stoker_target_executors",
+                   "Executors asked for: replicas times executorsPerReplica.");
+  Gauges active("stoker_active", "1 when the target is above 0.");
+  Gauges held("stoker_held", "1 when a signal's last good reading stands in for a failed one.");
   for (const ObjectView* object : objects) {
     if (!object->decision || object->decision->error) continue;
     const policy::Decision& decision = *object->decision;
-    const Labels labels{{"namespace", object->name_space},
-                        {"scaled_object", object->name},
-                        {"policy", object->policy}};
-    AddValue(replicas, labels, decision.target_replicas);
-    AddValue(executors, labels, decision.target_executors);
-    AddValue(active, labels, decision.active ? 1 : 0);
-    AddValue(held, labels, decision.held ? 1 : 0);
+    const std::string labels = LabelText({{"namespace", object->name_space},
+                                          {"scaled_object", object->name},
+                                          {"policy", object->policy}});
+    replicas.Add(labels, decision.target_replicas);
+    executors.Add(labels, decision.target_executors);
+    active.Add(labels, decision.active ? 1 : 0);
+    held.Add(labels, decision.held ? 1 : 0);
   }
-  for (MetricFamily* family : {&replicas, &executors, &active, &held}) {
-    out.push_back(std::move(*family));
-  }
+  for (Gauges* gauges : {&replicas, &executors, &active, &held}) Move(std::move(*gauges), out);
 }
 
-class SignalFamilies {
+class SignalGauges {
  public:
   void Add(const std::string& policy, const policy::Decision& decision) {
     for (const policy::SignalDecision& signal : decision.signals) {
-      const Labels labels{{"policy", policy}, {"signal", signal.name}, {"type", signal.type}};
-      if (signal.value) AddValue(value_, labels, *signal.value);
-      if (signal.demand) AddValue(demand_, labels, *signal.demand);
-      if (signal.age) AddValue(age_, labels, Seconds(*signal.age));
-      AddValue(up_, labels, signal.up ? 1 : 0);
-      AddValue(winner_, labels, signal.winner ? 1 : 0);
+      const std::string labels =
+          LabelText({{"policy", policy}, {"signal", signal.name}, {"type", signal.type}});
+      if (signal.value) value_.Add(labels, *signal.value);
+      if (signal.demand) demand_.Add(labels, *signal.demand);
+      if (signal.age) age_.Add(labels, Seconds(*signal.age));
+      up_.Add(labels, signal.up ? 1 : 0);
+      winner_.Add(labels, signal.winner ? 1 : 0);
     }
   }
 
-  void MoveTo(std::vector<MetricFamily>& out) && {
-    for (MetricFamily* family : {&value_, &demand_, &age_, &up_, &winner_}) {
-      out.push_back(std::move(*family));
+  void MoveTo(Families& out) && {
+    for (Gauges* gauges : {&value_, &demand_, &age_, &up_, &winner_}) {
+      Move(std::move(*gauges), out);
     }
   }
 
  private:
-  MetricFamily value_ =
-      GaugeFamily("stoker_signal_value", "The signal's reading that the decision uses.");
-  MetricFamily demand_ = GaugeFamily("stoker_signal_demand_replicas",
-                                     "Replicas that the signal asks for, not rounded.");
-  MetricFamily age_ =
-      GaugeFamily("stoker_signal_age_seconds", "Age of the reading that the decision uses.");
-  MetricFamily up_ = GaugeFamily("stoker_signal_up", "1 when the signal's newest poll succeeded.");
-  MetricFamily winner_ = GaugeFamily(
-      "stoker_signal_winner", "1 when the signal's demand is the combined one (max and min).");
+  Gauges value_{"stoker_signal_value", "The signal's reading that the decision uses."};
+  Gauges demand_{"stoker_signal_demand_replicas",
+                 "Replicas that the signal asks for, not rounded."};
+  Gauges age_{"stoker_signal_age_seconds", "Age of the reading that the decision uses."};
+  Gauges up_{"stoker_signal_up", "1 when the signal's newest poll succeeded."};
+  Gauges winner_{"stoker_signal_winner",
+                 "1 when the signal's demand is the combined one (max and min)."};
 };
 
 }  // namespace
@@ -244,9 +277,15 @@ void Metrics::OnDecision(std::string_view policy, policy::Bound bound) {
 }
 
 std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
-  std::vector<MetricFamily> families = impl_->registry.Collect();
-
-  SignalFamilies signals;
+  Families families;
+  for (prometheus::MetricFamily& family : impl_->registry.Collect()) {
+    if (family.metric.empty()) continue;
+    std::ostringstream text;  // the serializer imbues the C locale
+    std::string name = family.name;
+    prometheus::TextSerializer().Serialize(text, {std::move(family)});
+    families[std::move(name)] = std::move(text).str();
+  }
+  SignalGauges signals;
   std::set<std::string> policies;
   for (const PolicyView& policy : decisions.Policies()) {
     if (policy.decision && policies.insert(policy.name).second) {
@@ -265,13 +304,12 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
   }
   std::move(signals).MoveTo(families);
 
-  std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
-  std::sort(families.begin(), families.end(), [](const MetricFamily& a, const MetricFamily& b) {
-    return a.name < b.name;
-  });
-  std::ostringstream out;  // the serializer imbues the C locale
-  prometheus::TextSerializer().Serialize(out, families);
-  return std::move(out).str();
+  std::size_t size = 0;
+  for (const auto& [name, text] : families) size += text.size();
+  std::string all;
+  all.reserve(size);
+  for (const auto& [name, text] : families) all += text;
+  return all;
 }
 
 }  // namespace stoker::adapter

@@ -67,6 +67,7 @@ struct Sections {
   HttpListener http;
   ProbesSection probes;
   InlineConfig inline_objects;
+  ManualConfig manual;
   MetricsSection metrics;
 };
 
@@ -130,6 +131,17 @@ const ParamTable<Sections>& ServerTable() {
             .Add("maxSpecBytes",
                  &InlineConfig::max_spec_bytes,
                  {.help = "Length of a `policySpec`, in bytes.", .fallback = "16384", .min = 64});
+    auto manual =
+        ParamTable<ManualConfig>()
+            .Add("enabled",
+                 &ManualConfig::enabled,
+                 {.help = "Allow policies with signals of type `manual`.", .fallback = "false"})
+            .Add("kedaE2e",
+                 &ManualConfig::keda_e2e,
+                 {.help = "For test clusters: stand in for the external scaler of KEDA's own "
+                          "end-to-end tests, which anybody may set without a token. Takes effect "
+                          "at the next start.",
+                  .fallback = "false"});
     auto metrics = ParamTable<MetricsSection>().Add(
         "perObject",
         &MetricsSection::per_object,
@@ -142,6 +154,7 @@ const ParamTable<Sections>& ServerTable() {
                    &Sections::inline_objects,
                    inline_objects,
                    {.help = "Triggers with a signal or policy of their own."})
+        .AddObject("manual", &Sections::manual, manual, {.help = "Signals that are set over HTTP."})
         .AddObject("metrics", &Sections::metrics, metrics, {.help = "What /metrics shows."});
   }();
   return kTable;
@@ -166,7 +179,11 @@ bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnost
   out.grpc = std::move(sections.grpc);
   out.http = std::move(sections.http);
   out.probes_listen = std::move(sections.probes.listen);
+  if (sections.manual.keda_e2e && !sections.manual.enabled) {
+    diagnostics.Add(node.position(), node.path(), "manual.kedaE2e needs manual.enabled: true");
+  }
   out.inline_objects = sections.inline_objects;
+  out.manual = sections.manual;
   out.per_object_metrics = sections.metrics.per_object;
   return diagnostics.items().size() == before;
 }

@@ -40,12 +40,20 @@ struct InlineConfig {
   int max_spec_bytes = 16384;
 };
 
+/// Signals that are set over HTTP.
+struct ManualConfig {
+  bool enabled = false;
+  /// Answer triggers and control requests as the test server of KEDA's e2e tests does; no tokens.
+  bool keda_e2e = false;
+};
+
 /// The `server:` section.
 struct ServerConfig {
   GrpcListener grpc;
   HttpListener http;
   std::string probes_listen = "0.0.0.0:8081";
   InlineConfig inline_objects;
+  ManualConfig manual;
   bool per_object_metrics = true;
 };
 

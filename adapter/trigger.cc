@@ -9,6 +9,7 @@
 
 #include "config/params.h"
 #include "core/text.h"
+#include "core/units.h"
 
 namespace stoker::adapter {
 namespace {
@@ -68,9 +69,27 @@ const config::ParamTable<Trigger>& NarrowingTable() {
   return kTable;
 }
 
+/// A manual signal that was set to nothing is at 0, as in KEDA's own test server.
+Result<Trigger> KedaE2eTrigger(const std::string& threshold) {
+  const Result<double> target = ParseNumber(threshold);
+  if (!target || !(*target > 0)) {
+    return Fail(ErrorCode::kInvalidArgument, "metadata: metricThreshold: expected a number over 0");
+  }
+  Trigger trigger;
+  trigger.kind = Trigger::Kind::kKedaE2e;
+  trigger.metric = kKedaE2eMetric;
+  trigger.metric_target = *target;
+  trigger.node = config::Node::FromMetadata({{"type", "manual"},
+                                             {"name", kKedaE2eMetric},
+                                             {"targetSize", threshold},
+                                             {"onEmpty", "zero"},
+                                             {"maxReplicas", "100000"}});
+  return trigger;
+}
+
 }  // namespace
 
-Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata) {
+Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata, bool keda_e2e) {
   std::map<std::string, std::string> own;
   for (const auto& [key, value] : metadata) {
     if (std::find(kTransportKeys.begin(), kTransportKeys.end(), key) == kTransportKeys.end()) {
@@ -83,6 +102,9 @@ Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata) 
     }
     return std::nullopt;
   };
+  if (keda_e2e && own.size() == 1) {
+    if (const auto threshold = take("metricThreshold")) return KedaE2eTrigger(*threshold);
+  }
   const bool has_type = own.contains("type") || own.contains("typeFromEnv");
   std::string canonical;
   for (const auto& [key, value] : own) {
@@ -179,11 +201,11 @@ Result<CompiledPolicy> CompileInline(const Trigger& trigger,
                                      const scalers::ScalerDeps& deps) {
   const scalers::SignalContext context{.connections = config.connections,
                                        .name_space = name_space,
-                                       .inline_object = true,
+                                       .inline_object = trigger.kind != Trigger::Kind::kKedaE2e,
                                        .deps = deps};
   config::Diagnostics diagnostics;
   std::optional<CompiledPolicy> compiled;
-  if (trigger.kind == Trigger::Kind::kSignal) {
+  if (trigger.kind != Trigger::Kind::kSpec) {
     compiled = CompileSingleSignal(trigger.metric, trigger.node, registry, context, diagnostics);
   } else {
     Result<config::Node> node =

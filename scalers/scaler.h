@@ -143,6 +143,7 @@ struct SignalDefinition {
   std::optional<FaultPolicy> on_fault;  ///< absent: the policy's
   int max_concurrent = 8;               ///< of the connection
   bool countable = false;               ///< the source honours PollContext::enough
+  std::string pushed_name;              ///< of a manual signal: its name in PushedValues
   /// Builds the source; called once per source_key.
   std::function<std::unique_ptr<Source>()> make_source;
 };

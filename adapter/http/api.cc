@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapter/http/json.h"
+#include "adapter/http/page.h"
 #include "core/text.h"
 #include "core/units.h"
 
@@ -16,99 +17,8 @@ extern const char kOpenApiText[];  // generated from openapi.json
 
 namespace {
 
-constexpr std::size_t kDefaultLimit = 100;
-constexpr std::size_t kMaxLimit = 1000;
-
-std::string ToHex(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex += kDigits[byte >> 4U];
-    hex += kDigits[byte & 15U];
-  }
-  return hex;
-}
-
-std::optional<std::string> FromHex(std::string_view hex) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  if (hex.size() % 2 != 0) return std::nullopt;
-  std::string text;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    const int high = digit(hex[i]);
-    const int low = digit(hex[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    text += static_cast<char>(high * 16 + low);
-  }
-  return text;
-}
-
-HttpReply Ok(const Json& json) {
-  HttpReply reply;
-  reply.body = Dump(json);
-  return reply;
-}
-
 HttpReply NotFound(const std::string& message) {
   return ErrorReply(Error{ErrorCode::kNotFound, message});
-}
-
-/// Views by key. Equal keys (two triggers of one object) are told apart by their number.
-template <class View>
-std::map<std::string, const View*> ByKey(const std::vector<View>& views,
-                                         const std::function<std::string(const View&)>& key) {
-  std::map<std::string, const View*> sorted;
-  for (const View& view : views) {
-    const std::string base = key(view);
-    for (int n = 0; !sorted.try_emplace(base + '\n' + std::to_string(n), &view).second; ++n) {
-    }
-  }
-  return sorted;
-}
-
-/// The page that `limit` and `next` of the query ask for.
-template <class View>
-HttpReply Page(const std::vector<std::pair<std::string, std::string>>& query,
-               const std::map<std::string, const View*>& views,
-               const std::function<Json(const View&)>& to_json) {
-  std::size_t limit = kDefaultLimit;
-  auto from = views.begin();
-  for (const auto& [name, value] : query) {
-    if (name == "limit") {
-      const Result<std::int64_t> number = ParseInteger(value);
-      if (!number || *number < 1 || *number > static_cast<std::int64_t>(kMaxLimit)) {
-        return ErrorReply(
-            Error{ErrorCode::kInvalidArgument, "limit must be a whole number from 1 to 1000"},
-            "limit");
-      }
-      limit = static_cast<std::size_t>(*number);
-    } else if (name == "next") {
-      const std::optional<std::string> last = FromHex(value);
-      if (!last) {
-        return ErrorReply(
-            Error{ErrorCode::kInvalidArgument, "next must be the 'next' of an earlier answer"},
-            "next");
-      }
-      from = views.upper_bound(*last);
-    }
-  }
-  Json items = Json::array();
-  Json next;
-  std::string last;
-  for (; from != views.end(); ++from) {
-    if (items.size() == limit) {
-      next = ToHex(last);
-      break;
-    }
-    items.push_back(to_json(*from->second));
-    last = from->first;
-  }
-  Json answer{{"items", std::move(items)}};
-  if (!next.is_null()) answer["next"] = std::move(next);
-  return Ok(answer);
 }
 
 Json ObjectHead(const ObjectView& view) {

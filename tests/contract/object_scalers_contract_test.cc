@@ -1,8 +1,10 @@
-// The signal types that count objects, held against the contract of scaler_contract.h.
+// The signal types that count objects, and the one that is set, held against the contract of
+// scaler_contract.h.
 #include <string>
 #include <utility>
 
 #include "scalers/directory/directory_scaler.h"
+#include "scalers/manual/manual_scaler.h"
 #include "scalers/s3/s3_scaler.h"
 #include "tests/contract/scaler_contract.h"
 #include "tests/testing/fake_s3.h"
@@ -139,9 +141,34 @@ const ScalerFixture& Directory() {
   return kFixture;
 }
 
+const ScalerFixture& Manual() {
+  static const ScalerFixture kFixture = {
+      .type = "manual",
+      .add = [](scalers::Registry& registry,
+                std::shared_ptr<http::Waiter>) { scalers::RegisterManual(registry); },
+      .connections = "",
+      .signal = {{"name", "batch"}, {"targetSize", "2"}},
+      .required = {"name", "targetSize"},
+      .same = {{{"targetSize", "6"}}, {{"activationTargetSize", "1"}}},
+      .different = {{{"name", "other"}}, {{"ttl", "1000h"}}},
+      .secrets = {},
+      .has_upstream = false,
+      .tells_past = true,
+      .value = 3,
+      .healthy =
+          [](FakeWorld& world) {
+            // The fixture's world is always one that scalers can be built with.
+            static_cast<ScalerWorld&>(world).pushed.Set("batch", {3, WallTime{}});
+          },
+      .faults = {},
+      .empties = {},
+      .odd = {}};
+  return kFixture;
+}
+
 INSTANTIATE_TEST_SUITE_P(Objects,
                          ScalerContract,
-                         ::testing::Values(&S3(), &Directory()),
+                         ::testing::Values(&S3(), &Directory(), &Manual()),
                          [](const auto& param) { return param.param->type; });
 
 }  // namespace

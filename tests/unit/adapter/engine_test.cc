@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "scalers/manual/manual_scaler.h"
 #include "tests/testing/fake_signals.h"
 #include "tests/testing/scaler_world.h"
 
@@ -529,6 +530,92 @@ TEST_F(EngineTest, ViewsShowObjectsPoliciesAndSignals) {
   EXPECT_EQ(engine_.Policies().size(), 2U);
   ASSERT_EQ(engine_.Signals().size(), 2U);
   EXPECT_EQ(engine_.Signals().front().type, "fake");
+}
+
+class KedaE2eTest : public EngineTest {
+ protected:
+  KedaE2eTest() { scalers::RegisterManual(registry_); }
+
+  void Set(double value) {
+    world_.pushed.Set(kKedaE2eMetric, {value, world_.clock.WallNow()});
+    world_.clock.Advance(seconds(1));
+  }
+  double Value(const ObjectRef& ref) {
+    const Result<DecisionPtr> decision = engine_.Decide(ref);
+    if (!decision) return -1;
+    const Result<MetricAnswer> answer = engine_.Value(ref, kKedaE2eMetric, **decision);
+    return answer ? answer->value : -1;
+  }
+  bool Active(const ObjectRef& ref) {
+    const Result<DecisionPtr> decision = engine_.Decide(ref);
+    return decision && (*decision)->active;
+  }
+  static constexpr const char* kOn = "server: {manual: {enabled: true, kedaE2e: true}}\n";
+};
+
+TEST_F(KedaE2eTest, TheMetricIsTheValueInItsOwnUnits) {
+  Apply(kOn);
+  const ObjectRef ref = Ref({{"metricThreshold", "6.111"}});
+  const auto specs = engine_.Specs(ref);
+  ASSERT_TRUE(specs) << specs.error().message;
+  ASSERT_EQ(specs->size(), 1U);
+  EXPECT_EQ(specs->front().name, "external-scaler-e2e-test");
+  EXPECT_EQ(specs->front().target, 6.111);
+  world_.executor.RunReady();
+  EXPECT_EQ(Value(ref), 0) << "nothing was set yet";
+  EXPECT_FALSE(Active(ref));
+  Set(22.222);
+  EXPECT_DOUBLE_EQ(Value(ref), 22.222);
+  EXPECT_TRUE(Active(ref));
+  EXPECT_EQ(Target(ref), 4) << "22.222 / 6.111, rounded up";
+  Set(0);
+  EXPECT_EQ(Value(ref), 0);
+  EXPECT_FALSE(Active(ref));
+}
+
+TEST_F(KedaE2eTest, ThresholdsShareTheValue) {
+  Apply(kOn);
+  const ObjectRef ten = Ref({{"metricThreshold", "10"}}, "ten");
+  const ObjectRef one = Ref({{"metricThreshold", "1"}}, "one");
+  static_cast<void>(engine_.Decide(ten));
+  static_cast<void>(engine_.Decide(one));
+  Set(20);
+  EXPECT_EQ(Target(ten), 2);
+  EXPECT_EQ(Target(one), 20);
+  EXPECT_DOUBLE_EQ(Value(ten), 20);
+  EXPECT_DOUBLE_EQ(Value(one), 20);
+}
+
+TEST_F(KedaE2eTest, ABadThresholdIsTheTriggersMistake) {
+  Apply(kOn);
+  for (const char* threshold : {"", "0", "-1", "many", "nan"}) {
+    const auto specs = engine_.Specs(Ref({{"metricThreshold", threshold}}));
+    ASSERT_FALSE(specs) << threshold;
+    EXPECT_EQ(specs.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(specs.error().message, "metadata: metricThreshold: expected a number over 0");
+  }
+}
+
+TEST_F(KedaE2eTest, OnlyInItsMode) {
+  const ObjectRef ref = Ref({{"metricThreshold", "10"}});
+  Apply("server: {manual: {enabled: true}}\n");
+  EXPECT_EQ(engine_.Specs(ref).error().code, ErrorCode::kInvalidArgument);
+  Apply(kOn);
+  ASSERT_TRUE(engine_.Specs(ref));
+  world_.executor.RunReady();
+  EXPECT_EQ(Value(ref), 0);
+  Apply("server: {manual: {enabled: true}}\n");
+  EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(KedaE2eTest, ManualSignalsAreListedWithTheirName) {
+  Apply(R"(
+server: {manual: {enabled: true}}
+policies: {etl: {signals: {batch: {type: manual, name: nightly, targetSize: 5}}}}
+)");
+  const std::vector<SignalView> signals = engine_.Signals();
+  ASSERT_EQ(signals.size(), 1U);
+  EXPECT_EQ(signals[0].pushed_name, "nightly");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapter/http/bearer_auth.h"
+#include "adapter/http/manual_api.h"
 #include "core/text.h"
 #include "tests/testing/fakes.h"
 #include "tests/unit/adapter/sample_decisions.h"
@@ -51,6 +52,8 @@ class ApiTest : public ::testing::Test {
   SampleDecisions world_ = SampleWorld();
   BearerAuth auth_{Listener(), fakes_.files};
   Api api_{{world_, metrics_, auth_, true}};
+  scalers::PushedValues values_;
+  ManualApi manual_{{world_, values_, fakes_.clock, fakes_.logger, nullptr}};
 };
 
 TEST_F(ApiTest, TargetsAreListedWithTheirHeadline) {
@@ -286,6 +289,7 @@ TEST_F(ApiTest, OnlyExplanationsNeedAToken) {
 }
 
 TEST_F(ApiTest, EveryRouteIsDescribedAndNothingElse) {
+  manual_.AddRoutes(api_);
   const json document = Read("/openapi.json");
   std::vector<std::string> described;
   for (const auto& [path, operations] : document["paths"].items()) {
@@ -341,6 +345,9 @@ void CheckAgainst(const json& document,
 }
 
 TEST_F(ApiTest, AnswersFitTheirDescription) {
+  manual_.AddRoutes(api_);
+  world_.signals = {{"etl", "batch", "manual", "", "batch"}, {"etl", "more", "manual", "", "more"}};
+  values_.Set("batch", {12, fakes_.clock.WallNow()});
   const json document = Read("/openapi.json");
   const std::vector<std::pair<std::string, std::string>> calls{
       {"/api/v1/targets", "/api/v1/targets"},
@@ -350,6 +357,9 @@ TEST_F(ApiTest, AnswersFitTheirDescription) {
       {"/api/v1/policies/{name}", "/api/v1/policies/etl"},
       {"/api/v1/policies/{name}", "/api/v1/policies/night"},
       {"/api/v1/signals", "/api/v1/signals"},
+      {"/api/v1/manual", "/api/v1/manual"},
+      {"/api/v1/manual/{signal}", "/api/v1/manual/batch"},
+      {"/api/v1/manual/{signal}", "/api/v1/manual/more"},
       {"/health", "/health"},
   };
   for (const auto& [route, path] : calls) {

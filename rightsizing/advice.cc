@@ -20,6 +20,8 @@ constexpr std::int64_t kManyTasks = 100'000;
 constexpr int kManyCores = 8;
 /// Data that one machine reads as fast as a cluster starts.
 constexpr std::int64_t kLittleData = kGibibyte;
+/// The root volume of a node of EKS where nobody asked for another.
+constexpr std::int64_t kUsualDisk = 20 * kGibibyte;
 /// Of a node's CPU or memory that no executor can use.
 constexpr double kMuchStranded = 0.25;
 
@@ -85,12 +87,17 @@ class Adviser {
            "a memory overhead of " + SizeText(*overhead) +
                " is below Spark's minimum, and Kubernetes would kill the executor for it: " +
                SizeText(memory.overhead_bytes) + " is used");
-    } else if (overhead && plan_.input.pyspark && memory.pyspark_bytes == 0 &&
-               memory.overhead_bytes < OverheadBytes(memory.heap_bytes, kPythonOverheadFactor)) {
-      Warn("overhead_low_for_python",
-           "Python workers live in the overhead, and " + SizeText(memory.overhead_bytes) +
-               " is below the 40% of the heap that Spark sets aside for them: leave the overhead "
-               "out, or give --pyspark-memory");
+    } else if (overhead && memory.pyspark_bytes == 0) {
+      const bool python = plan_.input.pyspark;
+      const std::int64_t usual =
+          OverheadBytes(memory.heap_bytes, python ? kPythonOverheadFactor : kJvmOverheadFactor);
+      if (memory.overhead_bytes < usual) {
+        Warn("overhead_below_default",
+             "a memory overhead of " + SizeText(memory.overhead_bytes) + " is below the " +
+                 SizeText(usual) + " that Spark sets aside by itself" +
+                 (python ? " for Python workers: leave it out, or give --pyspark-memory"
+                         : ", and Kubernetes kills what exceeds it: leave it out"));
+      }
     }
     if (memory.heap_bytes >= kCompressedOopsBytes) {
       Warn("heap_over_compressed_oops",
@@ -99,12 +106,14 @@ class Adviser {
     }
     if (Spills(plan_)) {
       const std::int64_t needs = TaskNeeds(plan_);
+      // At the upper end of their number, partitions are larger than asked for.
+      const bool may_shrink = plan_.shuffle_partition_bytes <= plan_.input.partition_bytes;
       const bool measured = plan_.input.evidence && plan_.input.evidence->peak_task_bytes;
       Warn("spill",
            "a task has " + SizeText(plan_.task_memory_bytes) + " and " +
                (measured ? "took up to " : "needs about ") + SizeText(needs) +
                ", so that shuffles spill to disk: give more memory by core" +
-               (measured ? "" : " or smaller partitions"));
+               (may_shrink ? ", or a smaller --partition-size" : ""));
     }
     const Evidence evidence = plan_.input.evidence.value_or(Evidence{});
     if (evidence.peak_heap_bytes && *evidence.peak_heap_bytes > memory.heap_bytes / 10 * 9) {
@@ -150,16 +159,23 @@ class Adviser {
   }
 
   void Disk() {
-    if (!plan_.nodes) return;
-    const std::int64_t room = plan_.nodes->allocatable.ephemeral_bytes;
-    const std::int64_t wanted =
-        plan_.executor.ephemeral_bytes * std::min(plan_.nodes->packing.per_node, plan_.executors);
-    if (room == 0 || wanted <= room) return;
-    Warn("scratch_over_disk",
-         "the executors of one node may write " + SizeText(wanted) +
-             " of shuffle and spill, and its disk has " + SizeText(room) +
-             ": give the nodes a larger disk, or mount a volume named spark-local-dir-1 "
-             "(spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.*)");
+    const std::int64_t room = plan_.nodes ? plan_.nodes->allocatable.ephemeral_bytes : 0;
+    const std::int64_t on_node =
+        plan_.nodes ? std::min(plan_.nodes->packing.per_node, plan_.executors) : 1;
+    const std::int64_t wanted = plan_.executor.ephemeral_bytes * on_node;
+    const std::string writers = plan_.nodes ? "the executors of one node" : "an executor";
+    if (room == 0 && wanted > kUsualDisk) {
+      Note("scratch_disk",
+           writers + " may write " + SizeText(wanted) +
+               " of shuffle and spill, and a full disk evicts pods: see that the nodes' "
+               "disks hold it, since many have 20 GiB unless told otherwise");
+    } else if (room > 0 && wanted > room) {
+      Warn("scratch_over_disk",
+           writers + " may write " + SizeText(wanted) + " of shuffle and spill, and its disk has " +
+               SizeText(room) +
+               ": give the nodes a larger disk, or mount a volume named spark-local-dir-1 "
+               "(spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.*)");
+    }
   }
 
   void Driver() {

@@ -169,8 +169,8 @@ Status CheckSettings(const Input& input) {
 Status CheckInput(const Input& input) {
   using std::chrono::hours;
   using std::chrono::seconds;
-  if (Status status = Between("the data size", input.data_bytes, kMebibyte, kExbibyte); !status) {
-    return status;
+  if (input.data_bytes < kMebibyte || input.data_bytes > kExbibyte) {
+    return Invalid("the data size must be between 1m and 1024p");
   }
   if (Status status = CheckExecutor(input.executor); !status) return status;
   if (input.target_duration < seconds(1) || input.target_duration > hours(24 * 365)) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,9 @@ enum class Constraint : std::uint8_t {
   kClusterMemory,  ///< more do not fit
   kNodes,          ///< more do not fit on the nodes
 };
+
+/// "one_executor", "target_duration", "tasks", "cluster_cores", "cluster_memory", "nodes".
+std::string_view Name(Constraint constraint);
 
 /// Something the reader should know. `code` is stable, for programs: "spill",
 /// "cpu_request_trimmed".

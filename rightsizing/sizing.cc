@@ -36,7 +36,7 @@ constexpr std::int64_t kHighlyCompressedPartitions = 2'000;
 /// The driver's heap stays under the compressed-oops edge.
 constexpr std::int64_t kMostDriverHeap = 31 * kGibibyte;
 /// How far below its cores a pod may request CPU for one more to fit on a node.
-constexpr double kLeastCpuShare = 0.9;
+constexpr double kLeastCpuShare = 0.8;
 constexpr double kLeastBilledSeconds = 60;
 /// No cluster runs more; also keeps every sum within 63 bits.
 constexpr std::int64_t kMostExecutors = 100'000;
@@ -534,9 +534,9 @@ class Sizer {
     cost.per_run = cost.per_hour * hours;
     Explain("cost by hour",
             DecimalText(executor_nodes, 2) + " x $" +
-                FormatNumber(in().spot ? spot : price.on_demand_per_hour) +
+                DecimalText(in().spot ? spot : price.on_demand_per_hour, 4) +
                 (driver_nodes > 0 ? " + " + DecimalText(driver_nodes, 2) + " x $" +
-                                        FormatNumber(price.on_demand_per_hour)
+                                        DecimalText(price.on_demand_per_hour, 4)
                                   : ""),
             DollarText(cost.per_hour));
     Explain("cost by run",
@@ -567,6 +567,24 @@ std::string_view Name(WorkloadKind kind) {
       return "interactive";
   }
   return "etl";
+}
+
+std::string_view Name(Constraint constraint) {
+  switch (constraint) {
+    case Constraint::kOneExecutor:
+      return "one_executor";
+    case Constraint::kTarget:
+      return "target_duration";
+    case Constraint::kTasks:
+      return "tasks";
+    case Constraint::kClusterCores:
+      return "cluster_cores";
+    case Constraint::kClusterMemory:
+      return "cluster_memory";
+    case Constraint::kNodes:
+      return "nodes";
+  }
+  return "target_duration";
 }
 
 Assumptions AssumptionsFor(WorkloadKind kind) {

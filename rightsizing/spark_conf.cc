@@ -65,7 +65,7 @@ void AddAllocation(const Plan& plan, Conf& conf) {
     conf.Set("spark.dynamicAllocation.enabled", std::string("false"));
     conf.Set("spark.executor.instances", plan.executors);
   }
-  if (plan.executors > 20) {
+  if (plan.executors > 50) {  // five rounds then, where they do not become too large
     conf.Set("spark.kubernetes.allocation.batch.size",
              std::min((plan.executors + 4) / 5, kMostPodsAtOnce));
   }

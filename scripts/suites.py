@@ -305,7 +305,7 @@ def tidy():
 
 def docs():
     """Every command that the documents show is run, scripts/run --demo with them."""
-    build("dev", "stoker")
+    build("dev", "stoker", "rightsize")
     return count_script(["scripts/check-docs"])
 
 

@@ -132,6 +132,11 @@ TEST(Size, OverheadBelowTheMinimumIsRaised) {
   const Plan plan = MustSize({.data_bytes = kGibibyte, .executor = small});
   EXPECT_EQ(plan.executor.memory.overhead_bytes, kMinOverheadBytes);
   EXPECT_TRUE(Advises(plan, "overhead_below_minimum"));
+  Preset large = Large();
+  large.overhead_bytes = 512 * kMebibyte;
+  const Plan low = MustSize({.data_bytes = kGibibyte, .executor = large});
+  EXPECT_EQ(low.executor.memory.overhead_bytes, 512 * kMebibyte);
+  EXPECT_TRUE(Advises(low, "overhead_below_default"));
 }
 
 TEST(Size, ExecutorsOfAllOfANodesCoresRequestALittleLess) {
@@ -264,7 +269,7 @@ TEST(SizeRefuses, ANodeTooSmall) {
 
 TEST(SizeRefuses, AmountsOutOfRange) {
   EXPECT_EQ(WhyNot({.data_bytes = 0, .executor = Large()}),
-            "the data size must be between 1m and 1073741824g");
+            "the data size must be between 1m and 1024p");
   EXPECT_THAT(WhyNot({.data_bytes = -5, .executor = Large()}), HasSubstr("the data size"));
   EXPECT_THAT(WhyNot({.data_bytes = kTebi}), HasSubstr("1 to 512 cores"));
   EXPECT_THAT(WhyNot({.data_bytes = kTebi, .executor = {.cores = 1, .heap_bytes = kMebibyte}}),

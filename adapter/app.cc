@@ -10,13 +10,18 @@
 #include "adapter/http/api.h"
 #include "adapter/http/http_server.h"
 #include "adapter/http/manual_api.h"
+#include "adapter/http/peers_api.h"
 #include "adapter/metrics.h"
+#include "adapter/peers.h"
 #include "config/document.h"
 #include "config/watcher.h"
 #include "core/environment.h"
+#include "core/net_address.h"
 #include "core/thread_executor.h"
 #include "scalers/registry.h"
 #include "upstream/http/beast_transport.h"
+#include "upstream/http/name_resolver.h"
+#include "upstream/http/observed_transport.h"
 
 namespace stoker::adapter {
 
@@ -45,6 +50,8 @@ namespace {
 /// share.
 constexpr int kPollThreads = 32;
 constexpr int kTimerThreads = 2;
+/// Siblings that do not answer hold one each for a while.
+constexpr int kPeerThreads = 4;
 
 Result<config::Document> Load(const AppOptions& options,
                               const FileSystem& files,
@@ -66,7 +73,18 @@ bool SameListeners(const ServerConfig& a, const ServerConfig& b) {
          a.grpc.max_connection_age == b.grpc.max_connection_age && a.http.listen == b.http.listen &&
          same_tls(a.http.tls, b.http.tls) && a.http.auth_off == b.http.auth_off &&
          a.http.tokens_file == b.http.tokens_file && a.probes_listen == b.probes_listen &&
-         a.per_object_metrics == b.per_object_metrics && a.manual.keda_e2e == b.manual.keda_e2e;
+         a.per_object_metrics == b.per_object_metrics && a.peers == b.peers &&
+         a.manual.keda_e2e == b.manual.keda_e2e;
+}
+
+/// Names this process among replicas; another one at each start.
+std::string MakeInstance(Random& random) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string id;
+  for (int i = 0; i < 32; ++i) {
+    id += kHex[static_cast<std::size_t>(random.Uniform() * double(kHex.size()))];
+  }
+  return id;
 }
 
 }  // namespace
@@ -92,7 +110,12 @@ struct App::Impl {
       clock, random, environment, files, transports, metrics, logger, pushed};
   ThreadExecutor pool{kPollThreads};
   ThreadExecutor timers{kTimerThreads};
-  Engine engine{Engine::Deps{clock, timers, pool, metrics, metrics, logger, registry, scaler_deps}};
+  http::SystemNameResolver resolver;
+  std::shared_ptr<HttpTransport> peer_transport;
+  std::unique_ptr<ThreadExecutor> peer_pool;
+  std::unique_ptr<Peers> peers;  ///< null without server.peers
+  std::unique_ptr<Engine> engine;
+  std::atomic<bool> applied{false};
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};
   std::mutex reload_mutex;
@@ -106,6 +129,7 @@ struct App::Impl {
   bool stopped = false;
 
   Status Start();
+  Status MakePeers(const ServerConfig& server);
   void Reload();
   void Stop();
   Status Ready();
@@ -114,11 +138,41 @@ struct App::Impl {
 Status App::Impl::Ready() {
   if (draining) return Fail(ErrorCode::kUnavailable, "shutting down");
   if (!ready) {
-    if (!engine.FirstPollsAttempted()) {
+    if (!applied || !engine->FirstPollsAttempted()) {
       return Fail(ErrorCode::kUnavailable, "first polls are still under way");
     }
     ready = true;
   }
+  return {};
+}
+
+Status App::Impl::MakePeers(const ServerConfig& server) {
+  const PeersConfig& config = *server.peers;
+  TlsOptions tls;
+  tls.ca_file = config.ca;
+  tls.server_name = config.server_name;
+  if (server.http.tls) {
+    if (tls.server_name.empty() && !config.service.empty()) {
+      const Result<ListenAddress> with_port = ParseListenAddress(config.service);
+      tls.server_name = with_port ? with_port->host : config.service;
+    }
+    if (!server.http.tls->client_ca.empty()) {
+      tls.cert_file = server.http.tls->cert;
+      tls.key_file = server.http.tls->key;
+    }
+  }
+  Result<std::shared_ptr<HttpTransport>> transport = transports.Create(tls);
+  if (!transport) return Fail(transport.error());
+  peer_transport =
+      std::make_shared<http::ObservedTransport>(std::move(*transport), "peers", metrics);
+  peer_pool = std::make_unique<ThreadExecutor>(kPeerThreads);
+  peers = std::make_unique<Peers>(
+      Peers::Options{.instance = MakeInstance(random),
+                     .service = config.service,
+                     .addresses = config.addresses,
+                     .secure = server.http.tls.has_value(),
+                     .token = [this] { return auth->FirstToken(); }},
+      Peers::Deps{clock, timers, *peer_pool, *peer_transport, resolver, pushed, metrics, logger});
   return {};
 }
 
@@ -139,11 +193,23 @@ Status App::Impl::Start() {
 
   const ServerConfig& server = config->server;
   auth = std::make_unique<BearerAuth>(server.http, files);
-  api = std::make_unique<Api>(Api::Deps{engine, metrics, *auth, server.per_object_metrics});
-  manual = std::make_unique<ManualApi>(ManualApi::Deps{engine, pushed, clock, logger, nullptr});
+  if (server.peers) {
+    if (Status made = MakePeers(server); !made) return made;
+  }
+  engine = std::make_unique<Engine>(Engine::Deps{
+      clock, timers, pool, metrics, metrics, logger, registry, scaler_deps, peers.get()});
+  api = std::make_unique<Api>(Api::Deps{*engine, metrics, *auth, server.per_object_metrics});
+  OnPushed on_pushed;
+  if (peers) {
+    on_pushed = [this](const std::string& name, const scalers::PushedValue&) {
+      peers->PublishValue(name);
+    };
+  }
+  manual = std::make_unique<ManualApi>(
+      ManualApi::Deps{*engine, pushed, clock, logger, std::move(on_pushed)});
   manual->AddRoutes(*api);
   if (server.manual.keda_e2e) manual->AddKedaE2eRoutes(*api);
-  engine.Apply(config);
+  AddPeerRoutes(*api, peers.get());
 
   Result<std::unique_ptr<HttpServer>> probe_server =
       HttpServer::Start({.listen = server.probes_listen, .tls = std::nullopt, .threads = 2},
@@ -157,8 +223,12 @@ Status App::Impl::Start() {
       logger);
   if (!http_server) return Fail(http_server.error());
   http = std::move(*http_server);
+  // Siblings are asked for windows when the first sources come, and may ask us from then on.
+  if (peers) peers->Start(engine->poller(), http->port());
+  engine->Apply(config);
+  applied = true;
   Result<std::unique_ptr<GrpcServer>> grpc_server = GrpcServer::Start(
-      server.grpc, GrpcDependencies{engine, metrics, timers, clock, random, files, logger});
+      server.grpc, GrpcDependencies{*engine, metrics, timers, clock, random, files, logger});
   if (!grpc_server) return Fail(grpc_server.error());
   grpc = std::move(*grpc_server);
 
@@ -175,7 +245,7 @@ Status App::Impl::Start() {
 
 void App::Impl::Reload() {
   const std::scoped_lock lock(reload_mutex);
-  const std::shared_ptr<const CompiledConfig> current = engine.config();
+  const std::shared_ptr<const CompiledConfig> current = engine->config();
   config::Diagnostics diagnostics;
   const Result<config::Document> document = Load(options, files, environment, diagnostics);
   std::shared_ptr<const CompiledConfig> next;
@@ -186,12 +256,13 @@ void App::Impl::Reload() {
                  {{"errors", document ? diagnostics.ToString() : document.error().message}});
     return;
   }
-  engine.Apply(next);
+  engine->Apply(next);
   metrics.OnConfigReload(true);
   logger.Info("configuration reloaded", {{"policies", std::to_string(next->policies.size())}});
   if (!SameListeners(current->server, next->server)) {
     logger.Warn(
-        "listeners, TLS files, auth or kedaE2e of `server` changed; they take effect after a "
+        "listeners, TLS files, auth, peers or kedaE2e of `server` changed; they take effect after "
+        "a "
         "restart");
   }
 }
@@ -201,11 +272,13 @@ void App::Impl::Stop() {
   draining = true;
   watcher.reset();
   if (grpc) grpc->Drain(options.drain);
-  engine.Stop();
+  if (engine) engine->Stop();
+  if (peers) peers->Stop();
   if (http) http->Stop();
   if (probes) probes->Stop();
   timers.Stop();
   pool.Stop();
+  if (peer_pool) peer_pool->Stop();
 }
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

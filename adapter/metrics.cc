@@ -238,6 +238,12 @@ struct Metrics::Impl {
                     "Decisions by what bound the target last: none, min, max, stabilization, step, "
                     "hold or fault."),
       {"policy", "bound"}};
+  Children<prometheus::Gauge> peers{
+      prometheus::BuildGauge()
+          .Name("stoker_peers")
+          .Help("Sibling replicas by whether they answer: reached or unreachable.")
+          .Register(registry),
+      {"state"}};
   prometheus::Gauge& reload_successful =
       Gauge("stoker_config_last_reload_successful",
             "1 when the configuration was accepted the last time it was read.");
@@ -274,6 +280,11 @@ void Metrics::OnConfigReload(bool successful) {
 
 void Metrics::OnDecision(std::string_view policy, policy::Bound bound) {
   impl_->decisions.With({policy, policy::BoundName(bound)}).Increment();
+}
+
+void Metrics::OnPeers(int reached, int unreachable) {
+  impl_->peers.With({"reached"}).Set(reached);
+  impl_->peers.With({"unreachable"}).Set(unreachable);
 }
 
 std::string Metrics::Render(const Decisions& decisions, bool per_object) const {

@@ -7,6 +7,7 @@
 #include "adapter/decisions.h"
 #include "adapter/engine.h"
 #include "adapter/poller.h"
+#include "adapter/reading_exchange.h"
 #include "core/clock.h"
 #include "core/http_transport.h"
 
@@ -16,7 +17,10 @@ namespace stoker::adapter {
 /// histograms are kept here; everything per object, policy or signal is read from the decisions at
 /// scrape time, so that ten thousand objects cost no registered series. A counter keeps at most
 /// 1,000 label sets; what comes after is counted as "other". Thread-safe.
-class Metrics final : public UpstreamObserver, public PollObserver, public DecisionObserver {
+class Metrics final : public UpstreamObserver,
+                      public PollObserver,
+                      public DecisionObserver,
+                      public PeersObserver {
  public:
   /// `clock` must outlive this.
   Metrics(const Clock& clock, const std::string& version);
@@ -28,6 +32,7 @@ class Metrics final : public UpstreamObserver, public PollObserver, public Decis
               std::string_view result,
               Duration took) override;
   void OnDecision(std::string_view policy, policy::Bound bound) override;
+  void OnPeers(int reached, int unreachable) override;
   /// `method`: a method of our services, "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
   void OnGrpcRequest(std::string_view method, std::string_view code, Duration took);
   void OnConfigReload(bool successful);

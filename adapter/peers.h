@@ -18,13 +18,6 @@
 
 namespace stoker::adapter {
 
-/// Told how many siblings there are, whenever that changes. Thread-safe.
-class PeersObserver {
- public:
-  virtual ~PeersObserver() = default;
-  virtual void OnPeers(int reached, int unreachable) = 0;
-};
-
 /// Sibling replicas: what one reads, all know.
 ///
 /// After a poll the slot's reading goes to every sibling, some 100 ms' worth at a time and one

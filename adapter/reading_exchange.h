@@ -26,4 +26,11 @@ class ReadingExchange {
   virtual void Fetch(const std::string& id, std::function<void()> done) = 0;
 };
 
+/// Told how many siblings there are, whenever that changes. Thread-safe.
+class PeersObserver {
+ public:
+  virtual ~PeersObserver() = default;
+  virtual void OnPeers(int reached, int unreachable) = 0;
+};
+
 }  // namespace stoker::adapter

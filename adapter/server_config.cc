@@ -68,6 +68,7 @@ struct Sections {
   ProbesSection probes;
   InlineConfig inline_objects;
   ManualConfig manual;
+  std::optional<PeersConfig> peers;
   MetricsSection metrics;
 };
 
@@ -85,6 +86,52 @@ void ReadAuth(const Node& node, HttpListener& out, Diagnostics& diagnostics) {
     return;
   }
   kTable.Read(node, out, diagnostics);
+}
+
+const ParamTable<PeersConfig>& PeersTable() {
+  static const auto kTable =
+      ParamTable<PeersConfig>()
+          .Add(
+              "service",
+              &PeersConfig::service,
+              {.help = "Headless Service of the replicas, `NAME` or `NAME:PORT` (default: the port "
+                       "of `http.listen`), looked up every 10 s. Let it publish addresses that "
+                       "are not ready.",
+               .example = "stoker-headless.stoker.svc"})
+          .Add("addresses",
+               &PeersConfig::addresses,
+               {.help = "Instead of `service`: HOST:PORT of every replica; this one may be among "
+                        "them."})
+          .Add("ca",
+               &PeersConfig::ca,
+               {.help = "PEM file with the CAs of the replicas' certificates, when `http.tls` is "
+                        "set. Default: the system's."})
+          .Add("serverName",
+               &PeersConfig::server_name,
+               {.help = "Name that their certificates bear. Default: the service's."});
+  return kTable;
+}
+
+/// `node` is the server's.
+void CheckPeers(const Sections& sections, const Node& node, Diagnostics& diagnostics) {
+  const PeersConfig& peers = *sections.peers;
+  const Node& at = *node.Find("peers");
+  if (peers.service.empty() == peers.addresses.empty()) {
+    diagnostics.Add(at,
+                    "give either service, a headless Service, or addresses, a list of HOST:PORT");
+  }
+  for (const std::string& address : peers.addresses) {
+    const Result<ListenAddress> parsed = ParseListenAddress(address);
+    if (parsed && parsed->port != 0) continue;
+    diagnostics.Add(at, "addresses must be HOST:PORT such as 10.0.0.5:8080");
+    break;
+  }
+  const Result<ListenAddress> own = ParseListenAddress(sections.http.listen);
+  if (sections.http.tokens_file.empty() && !sections.http.auth_off && own && !own->IsLoopback()) {
+    diagnostics.Add(at,
+                    "siblings need a bearer token: set http.auth.tokensFile, the same in all "
+                    "replicas, or http.auth: off");
+  }
 }
 
 const ParamTable<Sections>& ServerTable() {
@@ -155,6 +202,10 @@ const ParamTable<Sections>& ServerTable() {
                    inline_objects,
                    {.help = "Triggers with a signal or policy of their own."})
         .AddObject("manual", &Sections::manual, manual, {.help = "Signals that are set over HTTP."})
+        .AddObject("peers",
+                   &Sections::peers,
+                   PeersTable(),
+                   {.help = "Sibling replicas, which then give the same answers."})
         .AddObject("metrics", &Sections::metrics, metrics, {.help = "What /metrics shows."});
   }();
   return kTable;
@@ -176,6 +227,7 @@ bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnost
   ServerTable().Read(node, sections, diagnostics);
   CheckTls(sections.grpc.tls, node, diagnostics);
   CheckTls(sections.http.tls, node, diagnostics);
+  if (sections.peers) CheckPeers(sections, node, diagnostics);
   out.grpc = std::move(sections.grpc);
   out.http = std::move(sections.http);
   out.probes_listen = std::move(sections.probes.listen);
@@ -184,6 +236,7 @@ bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnost
   }
   out.inline_objects = sections.inline_objects;
   out.manual = sections.manual;
+  out.peers = std::move(sections.peers);
   out.per_object_metrics = sections.metrics.per_object;
   return diagnostics.items().size() == before;
 }

@@ -47,6 +47,16 @@ struct ManualConfig {
   bool keda_e2e = false;
 };
 
+/// Where the sibling replicas are.
+struct PeersConfig {
+  std::string service;                 ///< HOST or HOST:PORT of a headless Service
+  std::vector<std::string> addresses;  ///< or HOST:PORT each
+  std::string ca;           ///< PEM file; empty: the system's roots. For https, as these two:
+  std::string server_name;  ///< that siblings' certificates bear; empty: the host asked for
+
+  friend bool operator==(const PeersConfig&, const PeersConfig&) = default;
+};
+
 /// The `server:` section.
 struct ServerConfig {
   GrpcListener grpc;
@@ -54,6 +64,7 @@ struct ServerConfig {
   std::string probes_listen = "0.0.0.0:8081";
   InlineConfig inline_objects;
   ManualConfig manual;
+  std::optional<PeersConfig> peers;
   bool per_object_metrics = true;
 };
 

@@ -48,6 +48,7 @@ struct TlsOptions {
   std::string ca_file;  ///< empty: the system's roots
   std::string cert_file;
   std::string key_file;
+  std::string server_name;  ///< that the certificate must bear; empty: the URL's host
   bool insecure_skip_verify = false;
 };
 

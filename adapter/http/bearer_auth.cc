@@ -57,4 +57,15 @@ Status BearerAuth::Check(std::string_view authorization) const {
   return {};
 }
 
+std::string BearerAuth::FirstToken() const {
+  if (tokens_file_.empty()) return "";
+  const Result<std::string> content = files_.Read(tokens_file_);
+  if (!content) return "";
+  for (const std::string_view line : Split(*content, '\n')) {
+    const std::string_view token = Trim(line);
+    if (!token.empty() && !token.starts_with('#')) return std::string(token);
+  }
+  return "";
+}
+
 }  // namespace stoker::adapter

@@ -22,6 +22,9 @@ class BearerAuth {
   /// kUnauthenticated when the caller may not; kUnavailable when the tokens file cannot be read.
   [[nodiscard]] Status Check(std::string_view authorization) const;
 
+  /// The first token of the file, to show to a server with the same one; "" when there is none.
+  [[nodiscard]] std::string FirstToken() const;
+
  private:
   const FileSystem& files_;
   std::string tokens_file_;

@@ -31,6 +31,7 @@ std::string RenderAll() {
   metrics.OnDecision("etl", policy::Bound::kNone);
   metrics.OnGrpcRequest("GetMetrics", "OK", std::chrono::milliseconds(1));
   metrics.OnPoll("lake", "s3", "ok", std::chrono::milliseconds(20));
+  metrics.OnPeers(1, 0);
   metrics.OnUpstreamRequest("lake", 200);
   return metrics.Render(world, true);
 }

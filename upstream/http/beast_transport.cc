@@ -291,16 +291,17 @@ class Peer {
     if (Status status = ConfigureTls(*tls_context_, options_, files); !status) return status;
     tls_.emplace(std::move(plain_), *tls_context_);
     SSL* const handle = tls_->native_handle();
+    std::string name = options_.server_name.empty() ? url_.host : options_.server_name;
     error_code not_an_address;
-    asio::ip::make_address(url_.host, not_an_address);
+    asio::ip::make_address(name, not_an_address);
     X509_VERIFY_PARAM* const verify = SSL_get0_param(handle);
     if (not_an_address) {
-      std::string name = url_.host;  // OpenSSL copies it, and forgot the const
+      // OpenSSL copies it, and forgot the const.
       SSL_ctrl(handle, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
       X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      X509_VERIFY_PARAM_set1_host(verify, url_.host.data(), url_.host.size());
+      X509_VERIFY_PARAM_set1_host(verify, name.data(), name.size());
     } else {
-      X509_VERIFY_PARAM_set1_ip_asc(verify, url_.host.c_str());
+      X509_VERIFY_PARAM_set1_ip_asc(verify, name.c_str());
     }
     const Step step = Run(
         limits, [&](auto handler) { tls_->async_handshake(ssl::stream_base::client, handler); });

@@ -12,6 +12,7 @@
 
 #include "adapter/http/bearer_auth.h"
 #include "adapter/http/manual_api.h"
+#include "adapter/http/peers_api.h"
 #include "core/text.h"
 #include "tests/testing/fakes.h"
 #include "tests/unit/adapter/sample_decisions.h"
@@ -291,6 +292,7 @@ TEST_F(ApiTest, OnlyExplanationsNeedAToken) {
 TEST_F(ApiTest, EveryRouteIsDescribedAndNothingElse) {
   manual_.AddRoutes(api_);
   const json document = Read("/openapi.json");
+  AddPeerRoutes(api_, nullptr);
   std::vector<std::string> described;
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {

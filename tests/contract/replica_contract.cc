@@ -61,7 +61,7 @@ TEST_P(ReplicaContract, HoldTheSameWhenNeitherCanRead) {
 
 TEST_P(ReplicaContract, ARestartForgetsNothing) {
   rig_->SetDemand(40);
-  rig_->Configure({.stabilization_slots = 12});
+  rig_->Configure({.stabilization_slots = 24});
   ExpectBoth(40, 40);
   rig_->SetDemand(4);
   ExpectBoth(40, 40);
@@ -69,7 +69,7 @@ TEST_P(ReplicaContract, ARestartForgetsNothing) {
   ExpectBoth(40, 40, 0);
   rig_->Restart(1);
   ExpectBoth(40, 40, 0);
-  ExpectBoth(4, 4, 16);
+  ExpectBoth(4, 4, 40);
 }
 
 TEST_P(ReplicaContract, AgreeAcrossAReload) {

@@ -198,6 +198,89 @@ TEST_F(PollerTest, AllAttemptedOnceEverySourceAnswered) {
   EXPECT_TRUE(poller_.AllAttempted()) << "b failed, and that counts as an attempt";
 }
 
+TEST_F(PollerTest, WhatSiblingsReadIsNewsToTheUsers) {
+  upstream_.SetFault("a", "down");
+  int told = 0;
+  SourceNeeds needs = Needs(seconds(15));
+  needs.on_reading = [&told] { ++told; };
+  const scalers::SignalDefinition definition = Definition("a");
+  const auto lease = poller_.Acquire(definition, std::move(needs));
+  world_.executor.RunReady();
+  EXPECT_EQ(told, 1);
+  const Reading reading{
+      .time = At("2026-01-05T00:00:00Z"), .kind = Reading::Kind::kValue, .value = 7};
+  poller_.Merge(SourceId(definition.source_key), {&reading, 1});
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(lease->window()->back(), reading);
+  poller_.Merge(SourceId(definition.source_key), {&reading, 1});
+  EXPECT_EQ(told, 2) << "no news";
+  poller_.Merge("somebody else's", {&reading, 1});
+}
+
+/// Knows the readings of all slots but those of the last minute.
+class WithPast final : public scalers::Source {
+ public:
+  explicit WithPast(std::vector<scalers::SlotSpan>& asked) : asked_(asked) {}
+  Result<scalers::Observation> Poll(const scalers::PollContext&) override {
+    return testing::FakeUpstream::Value(1);
+  }
+  Result<std::vector<Reading>> PastReadings(const scalers::SlotSpan& span,
+                                            MonoTime,
+                                            const std::stop_token&) override {
+    asked_.push_back(span);
+    std::vector<Reading> readings;
+    for (WallTime slot = span.first; slot <= span.last; slot += span.interval) {
+      readings.push_back({.time = slot, .kind = Reading::Kind::kValue, .value = 30});
+    }
+    return readings;
+  }
+
+ private:
+  std::vector<scalers::SlotSpan>& asked_;
+};
+
+TEST_F(PollerTest, ReadsThePastThatUsersLookBackOnBeforeTheFirstPoll) {
+  std::vector<scalers::SlotSpan> asked;
+  scalers::SignalDefinition definition = Definition("a");
+  definition.make_source = [&asked] { return std::make_unique<WithPast>(asked); };
+  world_.clock.Advance(minutes(10) + seconds(4));
+  SourceNeeds needs = Needs(seconds(15));
+  needs.lookback = minutes(5);
+  std::size_t first_window = 0;
+  std::unique_ptr<Poller::Lease> lease;
+  needs.on_reading = [&] {
+    if (first_window == 0) first_window = lease->window()->size();
+  };
+  lease = poller_.Acquire(definition, std::move(needs));
+  world_.executor.RunReady();
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].first, At("2026-01-05T00:05:00Z"));
+  EXPECT_EQ(asked[0].last, At("2026-01-05T00:09:45Z"));
+  EXPECT_EQ(first_window, 21U);
+  world_.clock.Advance(minutes(1));
+  EXPECT_EQ(asked.size(), 1U);
+
+  asked.clear();
+  definition.source_key += "other";
+  const auto recent = poller_.Acquire(definition, Needs(seconds(15)));
+  world_.executor.RunReady();
+  EXPECT_TRUE(asked.empty()) << "nobody looks back";
+}
+
+TEST_F(PollerTest, NeedsOfManyUsersComeAndGo) {
+  upstream_.Set("a", 5);
+  std::vector<std::unique_ptr<Poller::Lease>> leases;
+  for (int i = 0; i < 20'000; ++i) {
+    SourceNeeds needs = Needs(seconds(15 + i % 3));
+    needs.enough = i;
+    leases.push_back(poller_.Acquire(Definition("a"), std::move(needs)));
+  }
+  leases.erase(leases.begin() + 100, leases.end());
+  world_.executor.RunReady();
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(upstream_.polls("a").back().enough, 99);
+}
+
 TEST_F(PollerTest, LeaseMayGoFromInsideItsOwnCallback) {
   upstream_.Set("a", 5);
   std::unique_ptr<Poller::Lease> lease;

@@ -282,6 +282,9 @@ class Question {
   }
 
   void ReadCluster(const Arguments& arguments, Reader& reader) {
+    if (!arguments.node_type.empty() && !arguments.node.empty()) {
+      reader.Check(Invalid("--node-type and --node exclude each other"));
+    }
     const auto find = [&](const std::string& name) { return catalogue_.Find(name); };
     reader.Read("--cluster-cores", arguments.cluster_cores, ParseCpu, input_.cluster_cpu_millis);
     reader.Read("--cluster-memory",
@@ -366,11 +369,9 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
       ->group("Cluster");
   option("--cluster-memory", arguments.cluster_memory, "Likewise; a bare number is GiB", "SIZE")
       ->group("Cluster");
-  CLI::Option* type =
-      option("--node-type", arguments.node_type, "Pack on nodes of this type: m5.2xlarge", "NAME")
-          ->group("Cluster");
+  option("--node-type", arguments.node_type, "Pack on nodes of this type: m5.2xlarge", "NAME")
+      ->group("Cluster");
   option("--node", arguments.node, "Or on nodes of this size: 8,32Gi", "CPU,MEMORY[,DISK]")
-      ->excludes(type)
       ->group("Cluster");
   option("--nodes", arguments.nodes, "At most so many of them", "COUNT")->group("Cluster");
   option("--daemonsets",
@@ -383,24 +384,19 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
   app.add_flag("--spot", arguments.spot, "Executors on spot nodes, the driver on demand")
       ->group("Cluster");
 
-  CLI::Option* compare = option("--compare",
-                                arguments.compare,
-                                "Presets or node types side by side: small,medium",
-                                "NAMES")
-                             ->group("Answer");
+  option(
+      "--compare", arguments.compare, "Presets or node types side by side: small,medium", "NAMES")
+      ->group("Answer");
   app.add_flag("--explain", arguments.explain, "Show the arithmetic")->group("Answer");
   option("--output", arguments.output, "table, text, json or yaml [table]", "ENCODING")
       ->group("Answer");
-  CLI::Option* format = option("--format",
-                               arguments.format,
-                               "To paste: helm-values, spark-submit, "
-                               "spark-defaults,\nspark-application or spark-connect",
-                               "FORM")
-                            ->excludes(compare)
-                            ->group("Answer");
+  option("--format",
+         arguments.format,
+         "To paste: helm-values, spark-submit, "
+         "spark-defaults,\nspark-application or spark-connect",
+         "FORM")
+      ->group("Answer");
   app.add_flag("--helm-values", arguments.helm_values, "The same as --format helm-values")
-      ->excludes(format)
-      ->excludes(compare)
       ->group("Answer");
 }
 
@@ -419,6 +415,12 @@ Result<Form> ParseForm(const Arguments& arguments) {
     return Invalid("--output: expected table, text, json or yaml");
   }
   if (wanted.empty()) return form;
+  if (arguments.helm_values && !arguments.format.empty()) {
+    return Invalid("--helm-values and --format exclude each other");
+  }
+  if (!arguments.compare.empty() && wanted != "json") {
+    return Invalid("--compare and --format exclude each other: paste one of them");
+  }
   if (!arguments.output.empty()) return Invalid("--output and --format exclude each other");
   if (wanted == "json") {
     form.output = "json";

@@ -56,9 +56,10 @@ constexpr int kPeerThreads = 4;
 Result<config::Document> Load(const AppOptions& options,
                               const FileSystem& files,
                               const Environment& environment,
+                              config::ParsedFiles& parsed,
                               config::Diagnostics& diagnostics) {
   if (!options.config_paths.empty()) {
-    return config::LoadDocument(options.config_paths, files, environment, diagnostics);
+    return config::LoadDocument(options.config_paths, files, environment, diagnostics, &parsed);
   }
   return config::ParseDocument(kEmbeddedConfig, "embedded configuration", environment, diagnostics);
 }
@@ -119,6 +120,7 @@ struct App::Impl {
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};
   std::mutex reload_mutex;
+  config::ParsedFiles parsed;  // guarded by reload_mutex
   std::unique_ptr<BearerAuth> auth;
   std::unique_ptr<Api> api;
   std::unique_ptr<ManualApi> manual;
@@ -184,7 +186,7 @@ Status App::Impl::Start() {
         options.config_paths, files, clock, timers, options.reload_period, [this] { Reload(); });
   }
   config::Diagnostics diagnostics;
-  const Result<config::Document> document = Load(options, files, environment, diagnostics);
+  const Result<config::Document> document = Load(options, files, environment, parsed, diagnostics);
   if (!document) return Fail(document.error());
   const std::shared_ptr<const CompiledConfig> config =
       CompileConfig(*document, registry, scaler_deps, nullptr, diagnostics);
@@ -247,7 +249,7 @@ void App::Impl::Reload() {
   const std::scoped_lock lock(reload_mutex);
   const std::shared_ptr<const CompiledConfig> current = engine->config();
   config::Diagnostics diagnostics;
-  const Result<config::Document> document = Load(options, files, environment, diagnostics);
+  const Result<config::Document> document = Load(options, files, environment, parsed, diagnostics);
   std::shared_ptr<const CompiledConfig> next;
   if (document) next = CompileConfig(*document, registry, scaler_deps, current.get(), diagnostics);
   if (!next) {

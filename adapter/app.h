@@ -19,8 +19,8 @@ extern const char* const kEmbeddedFolder;
 struct AppOptions {
   std::vector<std::string> config_paths;  ///< files and folders; none: kEmbeddedConfig
   std::string version;
-  Duration reload_period = std::chrono::seconds(2);  ///< how often files are looked at
-  Duration drain = std::chrono::seconds(10);         ///< at most, for open calls at shutdown
+  Duration reload_period = std::chrono::milliseconds(200);  ///< how often files are looked at
+  Duration drain = std::chrono::seconds(10);                ///< at most, for open calls at shutdown
 };
 
 /// The whole service on real parts. Start returns once it listens; Stop drains: readiness goes

@@ -172,8 +172,9 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
     diagnostics.Add(*section, "this version has no such feature yet; remove the section");
   }
   compiled->connections_fingerprint = Fingerprint(document.connections);
-  if (previous != nullptr &&
-      previous->connections_fingerprint == compiled->connections_fingerprint) {
+  const bool same_connections =
+      previous != nullptr && previous->connections_fingerprint == compiled->connections_fingerprint;
+  if (same_connections) {
     compiled->connections = previous->connections;
   } else {
     compiled->connections = registry.ParseConnections(document.connections, deps, diagnostics);
@@ -181,6 +182,14 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   const scalers::SignalContext context{
       .connections = compiled->connections, .name_space = "", .inline_object = false, .deps = deps};
   for (const config::Node::Entry& entry : document.policies.entries()) {
+    if (same_connections) {
+      const auto same = previous->policies.find(entry.key);
+      if (same != previous->policies.end() &&
+          same->second.fingerprint == Fingerprint(entry.value)) {
+        compiled->policies.insert(*same);
+        continue;
+      }
+    }
     std::optional<CompiledPolicy> policy =
         CompilePolicy(entry.key, entry.value, registry, context, diagnostics);
     if (policy && !compiled->server.manual.enabled) CheckManual(*policy, entry.value, diagnostics);

@@ -29,8 +29,8 @@ struct CompiledConfig {
 };
 
 /// Checks and builds everything `document` says. Connections equal to `previous`'s are taken over
-/// with their state (kept-alive sockets, credentials, circuit breakers). Empty when a diagnostic
-/// was added.
+/// with their state (kept-alive sockets, credentials, circuit breakers), and then the policies that
+/// are equal, too. Empty when a diagnostic was added.
 std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& document,
                                                     const scalers::Registry& registry,
                                                     const scalers::ScalerDeps& deps,

@@ -104,7 +104,7 @@ void AddServeCommand(CLI::App& app, Terminal& terminal, Run& run) {
                     options->print_config,
                     "Print the embedded configuration, a starting point for your own, and exit");
   command->footer(
-      "Files are looked at every 2 s and on SIGHUP; a bad one is refused whole and the old\n"
+      "Files are looked at every 0.2 s and on SIGHUP; a bad one is refused whole and the old\n"
       "configuration stays. SIGTERM and SIGINT drain: open calls finish, streams end with OK.\n"
       "Any scalar can be overridden: STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000.\n\n"
       "Examples:\n"

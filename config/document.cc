@@ -155,15 +155,11 @@ void Override(Node& root,
   *node = Node::Scalar(value, position, node->path());
 }
 
-/// Parses one file's text and merges it in.
-void AddFile(std::string_view text,
-             const std::string& source,
-             Node& merged,
-             Diagnostics& diagnostics) {
+/// Parses one file's text into what Merge takes.
+Result<Node> ParseFile(std::string_view text, const std::string& source, Diagnostics& diagnostics) {
   Result<Node> root = ParseYaml(text, source, diagnostics);
-  if (!root) return;
-  CheckTopLevel(*root, diagnostics);
-  Merge(merged, *root, diagnostics);
+  if (root) CheckTopLevel(*root, diagnostics);
+  return root;
 }
 
 /// Applies the environment and splits the sections; fails when there are diagnostics from `before`
@@ -225,9 +221,12 @@ Result<std::vector<std::string>> ListConfigFiles(const std::vector<std::string>&
 Result<Document> LoadDocument(const std::vector<std::string>& paths,
                               const FileSystem& files,
                               const Environment& environment,
-                              Diagnostics& diagnostics) {
+                              Diagnostics& diagnostics,
+                              ParsedFiles* parsed) {
   const std::size_t before = diagnostics.items().size();
   Node merged = Node::Map({}, Position{}, "");
+  ParsedFiles known;
+  if (parsed != nullptr) known = std::exchange(*parsed, {});
   const Result<std::vector<std::string>> names = ListConfigFiles(paths, files);
   if (!names) {
     diagnostics.Add({}, "", names.error().message + "; check the path of the configuration");
@@ -240,12 +239,24 @@ Result<Document> LoadDocument(const std::vector<std::string>& paths,
                                         "one or name a file");
   } else {
     for (const std::string& name : *names) {
-      const Result<std::string> text = files.Read(name);
-      if (text) {
-        AddFile(*text, name, merged, diagnostics);
-      } else {
+      Result<std::string> text = files.Read(name);
+      if (!text) {
         diagnostics.Add({}, "", text.error().message);
+        continue;
       }
+      auto file = known.files.extract(name);
+      Result<Node> root = Node();
+      if (file && file.mapped().text == *text) {
+        root = file.mapped().root;
+        parsed->files.insert(std::move(file));
+      } else {
+        const std::size_t mistakes = diagnostics.items().size();
+        root = ParseFile(*text, name, diagnostics);
+        if (root && parsed != nullptr && diagnostics.items().size() == mistakes) {
+          parsed->files.insert_or_assign(name, ParsedFiles::File{*std::move(text), *root});
+        }
+      }
+      if (root) Merge(merged, *root, diagnostics);
     }
   }
   return Finish(std::move(merged), environment, before, diagnostics);
@@ -257,7 +268,8 @@ Result<Document> ParseDocument(std::string_view text,
                                Diagnostics& diagnostics) {
   const std::size_t before = diagnostics.items().size();
   Node merged = Node::Map({}, Position{}, "");
-  AddFile(text, source, merged, diagnostics);
+  Result<Node> root = ParseFile(text, source, diagnostics);
+  if (root) Merge(merged, *root, diagnostics);
   return Finish(std::move(merged), environment, before, diagnostics);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,16 @@ struct Document {
   Node capacity;
 };
 
+/// What files were parsed to, so that loading them again parses only those whose text changed. One
+/// thread at a time.
+struct ParsedFiles {
+  struct File {
+    std::string text;
+    Node root;  ///< as merging takes it
+  };
+  std::map<std::string, File> files;  ///< by path; only those without a mistake
+};
+
 /// The files that LoadDocument reads for `paths`, in its order. Fails when a path cannot be looked
 /// at.
 Result<std::vector<std::string>> ListConfigFiles(const std::vector<std::string>& paths,
@@ -34,11 +45,13 @@ Result<std::vector<std::string>> ListConfigFiles(const std::vector<std::string>&
 /// matches an existing one without regard to case, `_` and `-`, else MAX_AGE becomes maxAge. Only
 /// scalars can be set. Names without `__` (STOKER_CONFIG, STOKER_LOG_LEVEL) are not overrides.
 ///
-/// All mistakes of all files are collected; any makes the load fail.
+/// All mistakes of all files are collected; any makes the load fail. `parsed`, if not null, is what
+/// the last load left there, and is brought up to date.
 Result<Document> LoadDocument(const std::vector<std::string>& paths,
                               const FileSystem& files,
                               const Environment& environment,
-                              Diagnostics& diagnostics);
+                              Diagnostics& diagnostics,
+                              ParsedFiles* parsed = nullptr);
 
 /// The same for one text in memory; `source` names it in messages.
 Result<Document> ParseDocument(std::string_view text,

@@ -25,7 +25,7 @@ A file starts with `apiVersion: stoker/v1`. Several files, or a folder of `*.yam
 scalar can be overridden by an environment variable: `STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000` sets `server.grpc.listen`. Sizes are
 binary (`1GiB` = `1GB` = `1g`), durations need their unit (`15s`, `5m`, `1h30m`).
 
-Files are looked at every 2 seconds and on SIGHUP. A configuration with a mistake is refused whole and the one before stays in force.
+Files are looked at five times a second and on SIGHUP. A configuration with a mistake is refused whole and the one before stays in force.
 Listeners, TLS files and `http.auth` take effect at the next start; everything else at once.
 
 ## server

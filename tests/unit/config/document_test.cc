@@ -75,6 +75,41 @@ TEST_F(LoadDocumentTest, NamesBothPlacesOfAConflict) {
   EXPECT_THAT(ListConfigFiles({"a.yaml", "a.yaml"}, files_).value(), ElementsAre("a.yaml"));
 }
 
+TEST_F(LoadDocumentTest, ParsesOnlyFilesThatChanged) {
+  const std::string base = "apiVersion: stoker/v1\nserver: {x: 1}\npolicies: {a: {}}\n";
+  files_.Write("/c/1.yaml", base);
+  files_.Write("/c/2.yaml", "apiVersion: stoker/v1\npolicies: {b: {}}\n");
+  ParsedFiles parsed;
+  const auto load = [&] {
+    Diagnostics diagnostics;
+    return LoadDocument({"/c"}, files_, environment_, diagnostics, &parsed);
+  };
+  ASSERT_TRUE(load());
+  ASSERT_EQ(parsed.files.size(), 2U);
+  // Seen to be taken over: what it was parsed to says something its text does not.
+  Diagnostics none;
+  parsed.files.at("/c/1.yaml").root = ParseYaml("policies: {kept: {}}", "/c/1.yaml", none).value();
+
+  files_.Write("/c/2.yaml", "apiVersion: stoker/v1\npolicies: {c: [}\n");
+  EXPECT_FALSE(load());
+  EXPECT_FALSE(parsed.files.contains("/c/2.yaml")) << "a file with a mistake is told of each time";
+  EXPECT_FALSE(load());
+  files_.Write("/c/2.yaml", "apiVersion: stoker/v1\npolicies: {c: {}}\n");
+  Result<Document> document = load();
+  ASSERT_TRUE(document);
+  EXPECT_NE(document->policies.Find("kept"), nullptr);
+  EXPECT_NE(document->policies.Find("c"), nullptr);
+  EXPECT_EQ(document->policies.Find("b"), nullptr);
+
+  files_.Remove("/c/2.yaml");
+  files_.Write("/c/1.yaml", base + "\n");
+  document = load();
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->policies.Find("kept"), nullptr);
+  EXPECT_NE(document->policies.Find("a"), nullptr);
+  EXPECT_EQ(parsed.files.size(), 1U);
+}
+
 TEST_F(LoadDocumentTest, WantsTheVersionInEveryFile) {
   files_.Write("a.yaml", "policies: {}\n");
   files_.Write("b.yaml", "apiVersion: stoker/v2\n");

@@ -299,7 +299,9 @@ Status Engine::CheckInline(const ObjectRef& ref,
   return {};
 }
 
-Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Trigger& trigger) {
+// Needs the lock, shared or not.
+Result<Engine::EvaluationPtr> Engine::FindPolicy(const ObjectRef& ref,
+                                                 const Trigger& trigger) const {
   EvaluationPtr base;
   if (const auto found = policies_.find(trigger.policy); found != policies_.end()) {
     base = found->second;
@@ -311,9 +313,14 @@ Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Tri
   if (Status allowed = CheckPolicyUse(trigger, ref.name_space, *base->policy()); !allowed) {
     return Fail(allowed.error());
   }
-  if (!trigger.min && !trigger.max) return base;
-  policy::Policy narrowed = Narrowed(*base->policy(), trigger);
-  CompiledPolicy compiled = base->compiled();
+  return base;
+}
+
+Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Trigger& trigger) {
+  const Result<EvaluationPtr> base = FindPolicy(ref, trigger);
+  if (!base || (!trigger.min && !trigger.max)) return base;
+  policy::Policy narrowed = Narrowed(*(*base)->policy(), trigger);
+  CompiledPolicy compiled = (*base)->compiled();
   const std::string key = "narrowed\n" + compiled.policy->name + "\n" + compiled.fingerprint +
                           "\n" + config_->connections_fingerprint + "\n" +
                           std::to_string(narrowed.replicas.min) + " " +
@@ -327,10 +334,9 @@ Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Tri
   return evaluation;
 }
 
-Result<Engine::EvaluationPtr> Engine::BindInline(const ObjectRef& ref,
-                                                 const Trigger& trigger,
-                                                 const CompiledConfig& config,
-                                                 bool replace_sources) {
+Result<CompiledPolicy> Engine::Compile(const ObjectRef& ref,
+                                       const Trigger& trigger,
+                                       const CompiledConfig& config) const {
   if (Status allowed = CheckInline(ref, trigger, config); !allowed) return Fail(allowed.error());
   Result<CompiledPolicy> compiled =
       CompileInline(trigger, ref.name_space, config, deps_.registry, deps_.scaler_deps);
@@ -341,11 +347,19 @@ Result<Engine::EvaluationPtr> Engine::BindInline(const ObjectRef& ref,
                 "policySpec has over " + std::to_string(config.server.inline_objects.max_signals) +
                     " signals (server.inline.maxSignals)");
   }
+  return compiled;
+}
+
+Engine::EvaluationPtr Engine::BindInline(const ObjectRef& ref,
+                                         const Trigger& trigger,
+                                         const CompiledConfig& config,
+                                         CompiledPolicy compiled,
+                                         bool replace_sources) {
   const std::string key = "inline\n" + ref.name_space + "\n" + trigger.metric + "\n" +
-                          compiled->fingerprint + "\n" + config.connections_fingerprint;
+                          compiled.fingerprint + "\n" + config.connections_fingerprint;
   std::weak_ptr<Evaluation>& slot = shared_[key];
   if (EvaluationPtr existing = slot.lock()) return existing;
-  EvaluationPtr evaluation = MakeEvaluation(std::move(*compiled), true);
+  EvaluationPtr evaluation = MakeEvaluation(std::move(compiled), true);
   evaluation->Start(poller_, replace_sources);
   slot = evaluation;
   return evaluation;
@@ -357,7 +371,26 @@ Result<Engine::EvaluationPtr> Engine::Bind(const ObjectRef& ref,
                                            const CompiledConfig& config,
                                            bool replace_sources) {
   if (trigger.kind == Trigger::Kind::kPolicy) return BindPolicy(ref, trigger);
-  return BindInline(ref, trigger, config, replace_sources);
+  Result<CompiledPolicy> compiled = Compile(ref, trigger, config);
+  if (!compiled) return Fail(compiled.error());
+  return BindInline(ref, trigger, config, std::move(*compiled), replace_sources);
+}
+
+// Needs the lock, shared or not.
+Status Engine::Admit(const ObjectRef& ref, const Trigger& trigger) const {
+  if (trigger.kind == Trigger::Kind::kPolicy) {
+    const Result<EvaluationPtr> base = FindPolicy(ref, trigger);
+    return base ? Status() : Status(Fail(base.error()));
+  }
+  const auto count = inline_objects_.find(ref.name_space);
+  const int limit = config_->server.inline_objects.max_objects_per_namespace;
+  if (config_->server.inline_objects.enabled && count != inline_objects_.end() &&
+      count->second >= limit) {
+    return Fail(ErrorCode::kResourceExhausted,
+                "namespace '" + ref.name_space + "' has " + std::to_string(limit) +
+                    " inline objects already (server.inline.maxObjectsPerNamespace)");
+  }
+  return {};
 }
 
 Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknown) {
@@ -369,26 +402,38 @@ Result<Engine::ObjectPtr> Engine::Resolve(const ObjectRef& ref, bool keep_unknow
       return found->second;
     }
   }
-  Result<Trigger> trigger = ReadTrigger(ref.metadata, config()->server.manual.keda_e2e);
+  const std::shared_ptr<const CompiledConfig> config = this->config();
+  Result<Trigger> trigger = ReadTrigger(ref.metadata, config->server.manual.keda_e2e);
   if (!trigger) return Fail(trigger.error());
+  const auto refused = [keep_unknown](const auto& result) {
+    return !result && !(keep_unknown && result.error().code == ErrorCode::kNotFound);
+  };
+  // What is refused asks again and again, and must not hold up everybody else each time: it is told
+  // so, and a policy of its own is compiled, before the lock is ours alone.
+  {
+    const std::shared_lock lock(mutex_);
+    if (const Status admitted = Admit(ref, *trigger); refused(admitted)) {
+      return Fail(admitted.error());
+    }
+  }
+  std::optional<CompiledPolicy> compiled;
+  if (trigger->kind != Trigger::Kind::kPolicy) {
+    Result<CompiledPolicy> result = Compile(ref, *trigger, *config);
+    if (refused(result)) return Fail(result.error());
+    if (result) compiled = std::move(*result);
+  }
 
   const std::unique_lock lock(mutex_);
   if (const auto found = objects_.find(&ref); found != objects_.end()) return found->second;
+  if (const Status admitted = Admit(ref, *trigger); refused(admitted)) {
+    return Fail(admitted.error());
+  }
+  Result<EvaluationPtr> bound =
+      compiled && config == config_
+          ? BindInline(ref, *trigger, *config, std::move(*compiled), false)
+          : Bind(ref, *trigger, *config_, false);
+  if (refused(bound)) return Fail(bound.error());
   const bool is_inline = trigger->is_inline();
-  if (is_inline) {
-    const auto count = inline_objects_.find(ref.name_space);
-    const int limit = config_->server.inline_objects.max_objects_per_namespace;
-    if (config_->server.inline_objects.enabled && count != inline_objects_.end() &&
-        count->second >= limit) {
-      return Fail(ErrorCode::kResourceExhausted,
-                  "namespace '" + ref.name_space + "' has " + std::to_string(limit) +
-                      " inline objects already (server.inline.maxObjectsPerNamespace)");
-    }
-  }
-  Result<EvaluationPtr> bound = Bind(ref, *trigger, *config_, false);
-  if (!bound && !(keep_unknown && bound.error().code == ErrorCode::kNotFound)) {
-    return Fail(bound.error());
-  }
   auto object = std::make_shared<Object>();
   object->ref = ref;
   object->trigger = std::move(*trigger);

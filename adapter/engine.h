@@ -116,10 +116,16 @@ class Engine final : public Decisions {
                              const CompiledConfig& config,
                              bool replace_sources);
   Result<EvaluationPtr> BindPolicy(const ObjectRef& ref, const Trigger& trigger);
-  Result<EvaluationPtr> BindInline(const ObjectRef& ref,
-                                   const Trigger& trigger,
-                                   const CompiledConfig& config,
-                                   bool replace_sources);
+  EvaluationPtr BindInline(const ObjectRef& ref,
+                           const Trigger& trigger,
+                           const CompiledConfig& config,
+                           CompiledPolicy compiled,
+                           bool replace_sources);
+  Result<CompiledPolicy> Compile(const ObjectRef& ref,
+                                 const Trigger& trigger,
+                                 const CompiledConfig& config) const;
+  Result<EvaluationPtr> FindPolicy(const ObjectRef& ref, const Trigger& trigger) const;
+  Status Admit(const ObjectRef& ref, const Trigger& trigger) const;
   EvaluationPtr MakeEvaluation(CompiledPolicy compiled, bool is_inline = false);
   void OnDecision(const policy::Policy& policy,
                   bool is_inline,

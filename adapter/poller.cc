@@ -417,7 +417,7 @@ std::unique_ptr<Poller::Lease> Poller::Acquire(const scalers::SignalDefinition& 
     polled->connection = definition.connection;
     // Sources without a connection touch only this process or its disk; a gate each would be one
     // too many.
-    const std::string gate_name = definition.type + '/' + definition.connection;
+    const std::string gate_name = definition.connection_type + '/' + definition.connection;
     std::shared_ptr<Gate>& gate = core_->gates[gate_name];
     if (!gate) gate = std::make_shared<Gate>();
     gate->limit = std::max(1, definition.max_concurrent);

@@ -270,6 +270,7 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
   SignalDefinition definition;
   type->parse(own, context, definition, diagnostics);
   definition.type = type->name;
+  if (definition.connection_type.empty()) definition.connection_type = type->name;
   if (diagnostics.items().size() == before) Apply(keys, node, definition, diagnostics);
   if (diagnostics.items().size() != before) return std::nullopt;
   return definition;

@@ -134,6 +134,9 @@ struct ScalerDeps {
 struct SignalDefinition {
   std::string type;
   std::string connection;  ///< "" when the type has none
+  /// The type of `connection`: polls count against the limits of both. Set by the registry, to the
+  /// signal's own type, unless the type's parser did.
+  std::string connection_type;
   /// Equal keys are one source, polled once for all: type, connection, tenant and query; not
   /// thresholds. Never shown to people (it may hold metadata values).
   std::string source_key;

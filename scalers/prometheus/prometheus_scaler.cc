@@ -9,8 +9,8 @@
 #include "core/text.h"
 #include "core/units.h"
 #include "scalers/connection_params.h"
+#include "scalers/prometheus/prometheus_connection.h"
 #include "upstream/http/url.h"
-#include "upstream/prometheus/prometheus_client.h"
 
 namespace stoker::scalers {
 namespace {
@@ -19,7 +19,7 @@ using config::Diagnostics;
 using config::Node;
 using config::ParamTable;
 
-constexpr char kType[] = "prometheus";
+constexpr const char* kType = PrometheusConnection::kType;
 
 // ---- the connection
 
@@ -93,34 +93,6 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
   }();
   return kTable;
 }
-
-class PrometheusConnection final : public Connection {
- public:
-  PrometheusConnection(std::string name,
-                       ConnectionSettings settings,
-                       http::Url url,
-                       std::unique_ptr<prom::Client> client)
-      : Connection(kType, std::move(name), std::move(settings)),
-        url_(std::move(url)),
-        client_(std::move(client)) {}
-
-  [[nodiscard]] bool MatchesAddress(std::string_view address) const override {
-    const Result<http::Url> other = http::ParseUrl(address);
-    const auto path = [](const http::Url& url) {
-      std::string_view text = url.target;
-      while (text.ends_with('/')) text.remove_suffix(1);
-      return text;
-    };
-    return other && other->scheme == url_.scheme && other->host == url_.host &&
-           other->port == url_.port && path(*other) == path(url_);
-  }
-
-  prom::Client& client() const { return *client_; }
-
- private:
-  const http::Url url_;
-  const std::unique_ptr<prom::Client> client_;
-};
 
 /// Headers that the request itself makes, or that would carry a secret in the configuration.
 void CheckHeaders(const AuthKeys& auth, const Node& node, Diagnostics& diagnostics) {
@@ -326,28 +298,12 @@ class PrometheusSource final : public Source {
                                             MonoTime deadline,
                                             const std::stop_token& stop) override {
     std::vector<Reading> readings;
-    if (LooksAtItsRange(query_) || span.last < span.first) return readings;
-    const Result<std::vector<prom::Series>> past = connection_->client().QueryRange(
-        query_, span.first, span.last, span.interval, deadline, stop);
+    if (LooksAtItsRange(query_)) return readings;
+    const Result<std::vector<std::vector<double>>> past =
+        connection_->PastValues(query_, span, deadline, stop);
     if (!past) return Fail(past.error());
-
-    std::vector<std::vector<double>> values(
-        static_cast<std::size_t>((span.last - span.first) / span.interval) + 1);
-    for (const prom::Series& series : *past) {
-      for (const prom::Point& point : series) {
-        const Duration after = point.time - span.first;
-        const auto slot = static_cast<std::size_t>(after / span.interval);
-        if (after < Duration::zero() || after % span.interval != Duration::zero() ||
-            slot >= values.size()) {
-          return Fail(ErrorCode::kUnavailable,
-                      "connection " + connection_->name() +
-                          ": the range query was answered for other moments than asked");
-        }
-        values[slot].push_back(point.value);
-      }
-    }
     WallTime slot = span.first;
-    for (const std::vector<double>& at_slot : values) {
+    for (const std::vector<double>& at_slot : *past) {
       // The order of the series, which decides here, is another in range queries.
       const bool first_unknown = on_several_ == OnSeveral::kFirst && at_slot.size() > 1;
       if (!first_unknown) readings.push_back(ToReading(slot, Observe(at_slot, /*scalar=*/false)));

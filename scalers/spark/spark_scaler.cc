@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "scalers/connection_params.h"
 #include "scalers/spark/driver_url.h"
+#include "scalers/spark/published_need.h"
 #include "upstream/http/url.h"
 #include "upstream/kubernetes/client.h"
 #include "upstream/spark/driver_client.h"
@@ -146,8 +147,10 @@ std::shared_ptr<Connection> CreateConnection(const std::string& name,
 
 struct SignalKeys {
   std::string connection;
+  std::string prometheus;
   std::string application;
   std::string name_space;
+  std::string selector;
   double activation_threshold = 0;
 };
 
@@ -157,15 +160,26 @@ const ParamTable<SignalKeys>& SignalTable() {
           .Add("connection",
                &SignalKeys::connection,
                {.help = "Name of a spark connection. Default: the only one.", .non_empty = true})
+          .Add("prometheus",
+               &SignalKeys::prometheus,
+               {.help = "Instead of a spark connection: name of a prometheus connection, which "
+                        "scrapes the drivers' metrics.",
+                .non_empty = true})
           .Add("application",
                &SignalKeys::application,
-               {.help = "Which application. Default: all that the connection's drivers run.",
+               {.help = "Which application. Default: all that the connection's drivers run. With "
+                        "prometheus its spark.metrics.namespace, or its id without one.",
                 .non_empty = true,
                 .example = "analytics-job"})
           .Add("namespace",
                &SignalKeys::name_space,
                {.help = "Where its driver is. In trigger metadata always the object's own.",
                 .non_empty = true})
+          .Add("selector",
+               &SignalKeys::selector,
+               {.help = "With prometheus: label matchers of the drivers' metrics.",
+                .non_empty = true,
+                .example = R"(namespace="data")"})
           .Add("activationThreshold",
                &SignalKeys::activation_threshold,
                {.help = "The signal lifts the target above 0 only while more executors are needed.",
@@ -332,12 +346,32 @@ std::optional<std::string> ChooseNamespace(const SignalKeys& keys,
   return name_space;
 }
 
-void ParseSignal(const Node& node,
-                 const SignalContext& context,
-                 SignalDefinition& definition,
-                 Diagnostics& diagnostics) {
-  SignalKeys keys;
-  if (!SignalTable().Read(node, keys, diagnostics)) return;
+/// What both ways have in common.
+void Fill(const Connection& connection,
+          const std::string& query,
+          const SignalKeys& keys,
+          SignalDefinition& definition) {
+  definition.connection = connection.name();
+  definition.connection_type = connection.type();
+  definition.source_key =
+      std::string(kType) + "\n" + connection.type() + "\n" + connection.name() + "\n" + query;
+  definition.timing = connection.settings().timing;
+  definition.max_concurrent = connection.settings().max_concurrent;
+  definition.demand.activation = keys.activation_threshold;
+  definition.demand.per = DemandRule::Per::kExecutor;
+  // That an application is gone is known; where it is not known, the poll fails.
+  definition.on_empty = OnEmpty::kZero;
+}
+
+void ParseDriverSignal(const SignalKeys& keys,
+                       const Node& node,
+                       const SignalContext& context,
+                       SignalDefinition& definition,
+                       Diagnostics& diagnostics) {
+  if (!keys.selector.empty()) {
+    diagnostics.Add(node, "'selector' goes with 'prometheus'; remove it");
+    return;
+  }
   const auto connection = std::static_pointer_cast<SparkConnection>(
       FindConnection(kType, keys.connection, "", "", node, context, diagnostics));
   if (!connection) return;
@@ -358,19 +392,55 @@ void ParseSignal(const Node& node,
     }
     driver_url = *made;
   }
-  definition.connection = connection->name();
-  definition.source_key =
-      std::string(kType) + "\n" + connection->name() + "\n" + *name_space + "\n" + keys.application;
-  definition.timing = connection->settings().timing;
-  definition.max_concurrent = connection->settings().max_concurrent;
-  definition.demand.activation = keys.activation_threshold;
-  definition.demand.per = DemandRule::Per::kExecutor;
-  // A driver that is gone is known to be gone; what is not known is a fault.
-  definition.on_empty = OnEmpty::kZero;
+  Fill(*connection, *name_space + "\n" + keys.application, keys, definition);
   definition.make_source =
       [connection, driver_url, name_space = *name_space, application = keys.application] {
         return std::make_unique<DriverSource>(connection, driver_url, name_space, application);
       };
+}
+
+void ParsePublishedSignal(const SignalKeys& keys,
+                          const Node& node,
+                          const SignalContext& context,
+                          SignalDefinition& definition,
+                          Diagnostics& diagnostics) {
+  if (!keys.connection.empty()) {
+    diagnostics.Add(node, "'connection' and 'prometheus' are both given; keep one");
+    return;
+  }
+  if (!keys.name_space.empty()) {
+    diagnostics.Add(node, "'namespace' does not go with 'prometheus'; put it into 'selector'");
+    return;
+  }
+  if (keys.application.empty() && keys.selector.empty()) {
+    diagnostics.Add(
+        node,
+        "give 'application' or 'selector'; else every application that Prometheus knows "
+        "would count");
+    return;
+  }
+  const auto connection = std::static_pointer_cast<PrometheusConnection>(FindConnection(
+      PrometheusConnection::kType, keys.prometheus, "", "", node, context, diagnostics));
+  if (!connection) return;
+  const Result<std::string> query = MakeNeedQuery(keys.application, keys.selector);
+  if (!query) {
+    diagnostics.Add(node, query.error().message);
+    return;
+  }
+  Fill(*connection, *query, keys, definition);
+  definition.make_source = [connection, query = *query] {
+    return MakePublishedNeed(connection, query);
+  };
+}
+
+void ParseSignal(const Node& node,
+                 const SignalContext& context,
+                 SignalDefinition& definition,
+                 Diagnostics& diagnostics) {
+  SignalKeys keys;
+  if (!SignalTable().Read(node, keys, diagnostics)) return;
+  const auto parse = keys.prometheus.empty() ? ParseDriverSignal : ParsePublishedSignal;
+  parse(keys, node, context, definition, diagnostics);
 }
 
 }  // namespace

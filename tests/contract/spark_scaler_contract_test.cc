@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "scalers/prometheus/prometheus_scaler.h"
 #include "scalers/spark/spark_scaler.h"
 #include "tests/contract/scaler_contract.h"
 #include "tests/testing/fake_driver.h"
@@ -90,6 +91,70 @@ const ScalerFixture& Spark() {
   return kFixture;
 }
 
+/// Prometheus' answer with one number; in a range query, at each of the ten minutes up to now.
+std::string Prometheus(const std::string& url, const std::string& value) {
+  const bool range = url.find("/query_range?") != std::string::npos;
+  std::string points = range ? "" : R"([1,")" + value + R"("])";
+  for (std::int64_t seconds = 1767571200 - 540; range && seconds <= 1767571200; seconds += 60) {
+    points += (points.empty() ? "[" : ",[") + std::to_string(seconds) + R"(,")" + value + R"("])";
+  }
+  return std::string(R"({"status":"success","data":{"resultType":")") +
+         (range ? "matrix" : "vector") + R"(","result":[{"metric":{},)" +
+         (range ? R"("values":[)" + points + "]" : R"("value":)" + points) + "}]}}";
+}
+
+std::function<void(FakeWorld&)> Number(const std::string& value) {
+  return [value](FakeWorld& world) {
+    world.transport->set_handler([value](const HttpRequest& request) {
+      return Result<HttpResponse>(
+          HttpResponse{.status = 200, .headers = {}, .body = Prometheus(request.url, value)});
+    });
+  };
+}
+
+const ScalerFixture& SparkInPrometheus() {
+  static const ScalerFixture kFixture = {
+      .type = "spark",
+      .add =
+          [](scalers::Registry& registry, std::shared_ptr<http::Waiter> waiter) {
+            scalers::RegisterSpark(registry, waiter);
+            scalers::RegisterPrometheus(registry, std::move(waiter));
+          },
+      .connections =
+          "prometheus:\n"
+          "  main: {url: 'http://prom.test:9090'}\n"
+          "  other: {url: 'http://other.test:9090'}\n",
+      .signal = {{"prometheus", "main"},
+                 {"application", "etl"},
+                 {"selector", R"(namespace="data")"}},
+      .required = {},
+      .same = {{{"activationThreshold", "6"}}, {{"selector", "{namespace='data'}"}}},
+      .different = {{{"application", "other"}},
+                    {{"selector", R"(namespace="other")"}},
+                    {{"prometheus", "other"}}},
+      .secrets = {},
+      .has_upstream = true,
+      .tells_past = true,
+      .value = 12,
+      .healthy = Number("12"),
+      .faults = {{"unreachable", NoAnswer(ErrorCode::kUnavailable)},
+                 {"gone", NoAnswer(ErrorCode::kNotFound)},
+                 {"too slow", NoAnswer(ErrorCode::kDeadlineExceeded)},
+                 {"403", Answer(403)},
+                 {"500", Answer(500)},
+                 {"redirect", Answer(302)}},
+      .empties = {{"NaN", Number("NaN")}},
+      .odd = {{"a driver is down", Number("-1")},
+              {"+Inf", Number("+Inf")},
+              {"-Inf", Number("-Inf")},
+              {"text", Number("many")}}};
+  return kFixture;
+}
+
+INSTANTIATE_TEST_SUITE_P(Prometheus,
+                         ScalerContract,
+                         ::testing::Values(&SparkInPrometheus()),
+                         [](const auto& param) { return param.param->type; });
 INSTANTIATE_TEST_SUITE_P(Spark, ScalerContract, ::testing::Values(&Spark()), [](const auto& param) {
   return param.param->type;
 });

@@ -45,6 +45,19 @@ Json OtherSettings(const Plan& plan, std::initializer_list<std::string_view> els
   return settings;
 }
 
+/// The plan as a Connect server is told it. To Spark that is a Java program, whatever its clients
+/// are written in, so that it does not count spark.executor.pyspark.memory into an executor's pod
+/// (ResourceProfile.getResourcesForClusterManager); the overhead must hold it.
+Plan ForConnect(Plan plan) {
+  plan.executor.memory.overhead_bytes += plan.executor.memory.pyspark_bytes;
+  for (auto& [key, value] : plan.spark_conf) {
+    if (key == "spark.executor.memoryOverhead") {
+      value = FormatSparkBytes(plan.executor.memory.overhead_bytes);
+    }
+  }
+  return plan;
+}
+
 std::string HelmValues(const Plan& plan) {
   Json connect;
   Json& executor = connect["executor"];
@@ -194,7 +207,7 @@ std::optional<Format> FormatByName(std::string_view name) {
 Result<std::string> Emit(const Plan& plan, Format format) {
   switch (format) {
     case Format::kHelmValues:
-      return HelmValues(plan);
+      return HelmValues(ForConnect(plan));
     case Format::kSparkSubmit:
       return Command(plan, "spark-submit") + " \\\n  \"${APPLICATION:?your .py or .jar}\"\n";
     case Format::kSparkDefaults:
@@ -202,7 +215,7 @@ Result<std::string> Emit(const Plan& plan, Format format) {
     case Format::kSparkApplication:
       return SparkApplication(plan);
     case Format::kSparkConnect:
-      return SparkConnect(plan);
+      return SparkConnect(ForConnect(plan));
   }
   return Fail(ErrorCode::kInternal, "a format without a writer");
 }

@@ -132,5 +132,22 @@ TEST(Comparison, MarksTheCheapestWithinTheTarget) {
   EXPECT_NE(text.find("none: too small"), std::string::npos) << text;
 }
 
+// Spark counts it into the pods of Python applications only, and a Connect server is none.
+TEST(Emit, AConnectServersOverheadHoldsThePythonMemory) {
+  const Result<Plan> plan =
+      Size({.data_bytes = kGibibyte,
+            .executor = {.name = "p", .cores = 2, .heap_bytes = 4 * kGibibyte},
+            .pyspark = true,
+            .pyspark_bytes = kGibibyte});
+  ASSERT_TRUE(plan);
+  const auto holds = [&](Format format, const std::string& text) {
+    return Emit(*plan, format)->find(text) != std::string::npos;
+  };
+  EXPECT_EQ(plan->executor.memory.overhead_bytes, 1638 * kMebibyte);
+  EXPECT_TRUE(holds(Format::kSparkSubmit, "spark.executor.memoryOverhead=1638m"));
+  EXPECT_TRUE(holds(Format::kSparkConnect, "spark.executor.memoryOverhead=2662m"));
+  EXPECT_TRUE(holds(Format::kHelmValues, "memoryOverhead: 2662m"));
+}
+
 }  // namespace
 }  // namespace stoker::rightsizing

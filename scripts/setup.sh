@@ -8,7 +8,7 @@ packages_build=(
   nlohmann-json3-dev libcli11-dev libexpected-dev libhowardhinnant-date-dev tzdata libmuparser-dev libpugixml-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-packages_test=(git python3 python3-pip prometheus openjdk-17-jre-headless openssl clang-16 clang-tidy-16 clang-format-16)
+packages_test=(git python3 python3-pip prometheus openjdk-17-jdk-headless openssl clang-16 clang-tidy-16 clang-format-16)
 
 require_packages() {
   local missing=() package

@@ -18,6 +18,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+SPARK_OPERATOR = "github.com/kubeflow/spark-operator/v2@v2.4.0"
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
 CACHE = os.environ["STOKER_CACHE"]
@@ -120,19 +121,40 @@ def versitygw():
     return binary
 
 
-def pyspark(version):
-    """The folder of a PySpark, fetched once."""
-    folder = f"{CACHE}/pyspark-{version}"
+def python_packages(name, *packages):
+    """A folder of the cache with these packages, fetched once."""
+    folder = f"{CACHE}/{name}"
     if not os.path.exists(folder):
         os.makedirs(CACHE, exist_ok=True)
         unfinished = tempfile.mkdtemp(dir=CACHE)
-        code = run([sys.executable, "-m", "pip", "install", "--quiet", "--target", unfinished,
-                    f"pyspark=={version}"], stdout=sys.stderr)
+        code = run([sys.executable, "-m", "pip", "install", "--quiet", "--target", unfinished, *packages],
+                   stdout=sys.stderr)
         if code != 0:
             shutil.rmtree(unfinished)
-            raise CannotRun(f"PySpark {version} cannot be had")
+            raise CannotRun(f"{' '.join(packages)} cannot be had")
         os.rename(unfinished, folder)
     return folder
+
+
+def pyspark(version):
+    return python_packages(f"pyspark-{version}", f"pyspark=={version}")
+
+
+def java_home():
+    """Sets JAVA_HOME to the Java that these Sparks run on."""
+    compiler = glob.glob("/usr/lib/jvm/java-17-openjdk-*/bin/javac")
+    if not compiler:
+        raise CannotRun("needs Debian's package openjdk-17-jdk-headless")
+    os.environ["JAVA_HOME"] = os.path.dirname(os.path.dirname(compiler[0]))
+
+
+def go_module(module):
+    """The folder with a Go module's files."""
+    done = subprocess.run([go(), "mod", "download", "-json", module], cwd=CACHE, capture_output=True, text=True,
+                          check=False, env={**os.environ, "GOFLAGS": ""})
+    if done.returncode != 0:
+        raise CannotRun(f"{module} cannot be had")
+    return json.loads(done.stdout)["Dir"]
 
 
 def stoker():
@@ -220,13 +242,21 @@ def go_test(command, folder):
 def spark():
     """Real Spark applications, and a Prometheus that scrapes their drivers."""
     build("dev", "stoker")
-    java = glob.glob("/usr/lib/jvm/java-17-openjdk-*/bin/java")
-    if not java:
-        raise CannotRun("needs Debian's package openjdk-17-jre-headless")
+    java_home()
     if not os.path.exists("/usr/bin/prometheus"):
         raise CannotRun("needs Debian's package prometheus")
-    os.environ["JAVA_HOME"] = os.path.dirname(os.path.dirname(java[0]))
     return count_script(["tests/interop/spark/spark_test.py", *map(pyspark, PYSPARK)])
+
+
+def rightsizing():
+    """Whether real Spark and the Spark operator take what rightsize prints, and size pods as it says."""
+    build("dev", "rightsize")
+    java_home()
+    definitions = f"{go_module(SPARK_OPERATOR)}/config/crd/bases"
+    command = ["tests/interop/rightsizing/check_plans.py", os.path.abspath("build/dev/cli/rightsize"),
+               f"{definitions}/sparkoperator.k8s.io_sparkapplications.yaml", *map(pyspark, PYSPARK)]
+    packages = python_packages("schema-packages", "PyYAML==6.0.3", "jsonschema==4.26.0")
+    return count_script(command, {"PYTHONPATH": packages})
 
 
 def sanitizer(preset, environment):
@@ -260,7 +290,7 @@ def tsan():
 
 def bench():
     """The limits of speed and size, on the optimised build; wants a machine that is otherwise idle."""
-    build("bench", "stoker", "bench_load", "bench_empty_scaler")
+    build("bench", "stoker", "rightsize", "bench_load", "bench_empty_scaler")
     count = count_script(["tests/bench/bench"])
     count.add(count_script(["tests/bench/soak", "--minutes", "1", "--out", "build/bench/soak"]))
     return count
@@ -316,10 +346,10 @@ def lint():
     return count
 
 
-def count_script(command):
+def count_script(command, environment=None):
     """Runs a script that prints 'ok NAME' or 'FAIL NAME' a line."""
     process = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False,
-                             env={**os.environ, "STOKER_BIN": stoker()})
+                             env={**os.environ, "STOKER_BIN": stoker(), **(environment or {})})
     count = Count()
     for line in process.stdout.splitlines():
         if line.startswith("ok "):
@@ -350,6 +380,7 @@ SUITES = {
     "integration": Suite(integration),
     "interop": Suite(interop),
     "spark": Suite(spark),
+    "rightsizing": Suite(rightsizing),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),

@@ -122,7 +122,7 @@ struct Peers::Core : std::enable_shared_from_this<Core> {
   void Kick(const SiblingPtr& sibling);
   void Send(const SiblingPtr& sibling);
   void OnSent(const SiblingPtr& sibling,
-              std::map<std::string, WallTime> sent,
+              const std::map<std::string, WallTime>& sent,
               std::set<std::string> sent_values,
               const Result<PeerMessage>& answer);
 
@@ -323,11 +323,11 @@ void Peers::Core::Send(const SiblingPtr& sibling) {
   }
   const Result<PeerMessage> answer =
       Ask(*sibling, kReadingsPath, message, deps.clock.MonotonicNow() + kSendTimeout);
-  OnSent(sibling, std::move(sent), std::move(values), answer);
+  OnSent(sibling, sent, std::move(values), answer);
 }
 
 void Peers::Core::OnSent(const SiblingPtr& sibling,
-                         std::map<std::string, WallTime> sent,
+                         const std::map<std::string, WallTime>& sent,
                          std::set<std::string> sent_values,
                          const Result<PeerMessage>& answer) {
   using State = Sibling::State;

@@ -10,6 +10,7 @@
 #include "cli/rightsize.h"
 #include "config/node.h"
 #include "core/text.h"
+#include "core/units.h"
 #include "tests/golden/golden_file.h"
 
 namespace stoker {
@@ -103,6 +104,50 @@ INSTANTIATE_TEST_SUITE_P(
           name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
       return name;
     });
+
+struct TableRow {
+  const char* data;
+  const char* preset;
+  const char* target;
+  const char* cluster;  ///< as options
+};
+
+TEST(SizingPage, TableIsWhatIsComputed) {
+  std::string table =
+      "| Data | Preset | Target | Cluster | Executors | Cores | Pods' memory | Duration | Bound by "
+      "|\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
+  for (const TableRow& row : {TableRow{"100MB", "medium", "15m", ""},
+                              TableRow{"1GB", "small", "15m", ""},
+                              TableRow{"1GB", "medium", "15m", ""},
+                              TableRow{"50GB", "medium", "15m", ""},
+                              TableRow{"1TB", "medium", "15m", ""},
+                              TableRow{"1TB", "large", "15m", ""},
+                              TableRow{"1TB", "large", "1h", ""},
+                              TableRow{"10TB", "large", "15m", ""},
+                              TableRow{"10TB", "large", "15m", "500 cores, 2000 GiB"},
+                              TableRow{"100TB", "large", "15m", "500 cores, 2000 GiB"},
+                              TableRow{"100TB", "xlarge", "2h", "2000 cores, 8000 GiB"}}) {
+    std::string line = std::string("--data-size ") + row.data + " --executor-preset " + row.preset +
+                       " --target-duration " + row.target + " --output json";
+    const std::string cluster = row.cluster;
+    if (!cluster.empty()) {
+      line += " --cluster-cores " + cluster.substr(0, cluster.find(' ')) + " --cluster-memory " +
+              cluster.substr(cluster.find(", ") + 2, cluster.rfind(' ') - cluster.find(", ") - 2);
+    }
+    const Answer answer = Ask(line);
+    ASSERT_EQ(answer.exit_code, cli::kOk) << answer.err;
+    const nlohmann::json json = nlohmann::json::parse(answer.out);
+    const auto gibibytes = json.at("total_memory_mb").get<std::int64_t>() / 1024;
+    const auto seconds = json.at("predicted_duration_ms").get<std::int64_t>() / 1000;
+    table += std::string("| ") + row.data + " | " + row.preset + " | " + row.target + " | " +
+             cluster + " | " + json.at("num_executors").dump() + " | " +
+             json.at("total_cores").dump() + " | " + std::to_string(gibibytes) + " GiB | " +
+             FormatDuration(std::chrono::seconds(seconds)) + " | `" +
+             json.at("binding_constraint").get<std::string>() + "` |\n";
+  }
+  golden::ExpectSection("docs/explanation/sizing.md", "sizing-table", table);
+}
 
 TEST(RightsizeMistake, IsOneLineWithTheMendAndNothingElse) {
   std::string text;

@@ -120,6 +120,7 @@ class Application(Program):
             "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData "
                                  f"-Djava.io.tmpdir={self.folder}"})
         self.dynamic = "spark.dynamicAllocation.enabled" in settings
+        self.namespace = settings.get("spark.metrics.namespace")
 
     def want(self, tasks):
         with open(f"{self.wanted}.new", "w", encoding="utf-8") as file:
@@ -139,10 +140,6 @@ class Application(Program):
     def signal(self, number):
         os.kill(self.process.pid, number)  # the driver's JVM: spark-submit becomes it
 
-    def end(self):
-        self.want("end")
-        self.process.wait(CHANGE)
-
 
 class Prometheus(Program):
     """Scrapes the drivers each second; whom, it reads from a file, as it would ask Kubernetes."""
@@ -150,6 +147,13 @@ class Prometheus(Program):
     def __init__(self, folder):
         self.targets = f"{folder}/targets.json"
         self.scrape([])
+        # It has scraped for a while, or it could not say that an application has gone.
+        now = int(time.time())
+        with open(f"{folder}/past.om", "w", encoding="utf-8") as file:
+            file.writelines(f'up{{job="past"}} 1 {now - seconds}\n' for seconds in range(300, 15, -15))
+            file.write("# EOF\n")
+        subprocess.run(["/usr/bin/promtool", "tsdb", "create-blocks-from", "openmetrics", f"{folder}/past.om",
+                        f"{folder}/tsdb"], check=True, stdout=subprocess.DEVNULL)
         jobs = "".join(f"""
   - job_name: {name}
     metrics_path: {path}
@@ -215,7 +219,7 @@ class Checks:
 
     def target(self, policy, what, target, **more):
         """The target becomes that number, and KEDA hears it."""
-        problem = None
+        problem = ""
 
         def good():
             nonlocal problem
@@ -225,14 +229,32 @@ class Checks:
         wait_for(good, CHANGE)
         self.tell(f"{policy}: {what}", problem)
 
+    def held(self, policies, what, target, seconds):
+        """The targets are that number at every look, until the last readings are that old."""
+        fell = {}
+
+        def settled():
+            for policy in policies:
+                seen = self.stoker.decision(policy).get("target_replicas")
+                if seen not in (target, None):
+                    fell.setdefault(policy, f"went from {target} to {seen}")
+            return fell or not any(self.problem(policy, target, held=True, age=seconds)
+                                   for policy in policies)
+
+        wait_for(settled, CHANGE)
+        for policy in policies:
+            self.tell(f"{policy}: {what}",
+                      fell.get(policy) or self.problem(policy, target, held=True, age=seconds))
+
     def problem(self, policy, target, held=False, since="", age=0):
+        """What is not as it should be; "" when all is."""
         decision = self.stoker.decision(policy)
         if decision.get("target_replicas") != target:
-            return f"target is not {target}: {decision}"
-        signals = decision["signals"]
-        if decision["held"] != held or any(one["up"] == held for one in signals):
+            return f"the target is not {target}: {decision}"
+        reading = decision["signals"][0]
+        if decision["held"] != held or reading["up"] == held:
             return f"held is not {held}: {decision}"
-        if any(one["reading_time"] <= since or one["age_seconds"] < age for one in signals):
+        if reading["reading_time"] <= since or reading["age_seconds"] < age:
             return f"no reading since {since}, or none {age} s old: {decision}"
         heard = self.stoker.query(policy)
         return "" if heard == (target, target > 0) else f"KEDA hears {heard}, not {target}"
@@ -244,28 +266,36 @@ class Checks:
 
 
 def policies_of(applications):
-    """(name, application, signal) of every policy."""
+    """(name, signal) of every policy."""
     for application in applications:
-        yield f"{application.name}-driver", application, {"type": "spark", "connection": application.name}
+        yield f"{application.name}-driver", {"type": "spark", "connection": application.name}
+        # Without dynamic allocation a driver publishes nothing to count by.
+        if application.namespace:
+            yield f"{application.name}-prometheus", {
+                "type": "spark", "prometheus": "main", "application": application.namespace}
+        elif application.dynamic:
+            yield f"{application.name}-prometheus", {
+                "type": "spark", "prometheus": "main", "selector": f'pod="{application.name}-driver"'}
 
 
-def configuration(applications):
+def configuration(applications, prometheus):
     return {
         "apiVersion": "stoker/v1",
         "server": {"grpc": {"listen": "127.0.0.1:0"}, "http": {"listen": "127.0.0.1:0", "auth": "off"},
                    "probes": {"listen": "127.0.0.1:0"}},
         "connections": {
+            "prometheus": {"main": {"url": prometheus.url, "interval": "1s", "timeout": "1s", "maxAge": "3s"}},
             "spark": {application.name: {"driverUrl": f"http://{application.address}", "interval": "1s",
                                          "timeout": "1s", "maxAge": "3s"} for application in applications},
         },
         "policies": {name: {"replicas": {"min": 0, "max": 50}, "signals": {"demand": signal}}
-                     for name, _, signal in policies_of(applications)},
+                     for name, signal in policies_of(applications)},
     }
 
 
 def run(stoker, prometheus, applications):
     checks = Checks(stoker)
-    names = [name for name, _, _ in policies_of(applications)]
+    names = [name for name, _ in policies_of(applications)]
 
     def demand(tasks):
         for application in applications:
@@ -289,8 +319,7 @@ def run(stoker, prometheus, applications):
 
     for application in applications:
         application.signal(signal.SIGSTOP)
-    for name in names:
-        checks.target(name, "driver frozen: held", executors, held=True, age=5)
+    checks.held(names, "driver frozen: held", executors, seconds=5)
     for application in applications:
         application.signal(signal.SIGCONT)
     for name in names:
@@ -306,7 +335,9 @@ def run(stoker, prometheus, applications):
     for name in names:
         checks.target(name, f"1 task: {executors}", executors)
     for application in applications:
-        application.end()
+        application.want("end")
+    for application in applications:
+        application.process.wait(CHANGE)
     prometheus.scrape([])
     ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     for name in names:
@@ -324,7 +355,9 @@ def main():
             for pyspark in sys.argv[1:]:
                 with open(f"{pyspark}/pyspark/version.py", encoding="utf-8") as file:
                     version = re.search(r"__version__.*=\W*([\d.]+)", file.read())[1]
-                for kind, settings in (("dynamic", DYNAMIC), ("fixed", {})):
+                # Metric names begin with the application's id or, as is better, with a constant.
+                named = {"spark.metrics.namespace": "analytics"} if version >= "4" else {}
+                for kind, settings in (("dynamic", {**DYNAMIC, **named}), ("fixed", {})):
                     name = f"spark-{version.replace('.', '-')}-{kind}"
                     applications.append(Application(name, pyspark, settings, folder))
                     programs.append(applications[-1])
@@ -334,7 +367,7 @@ def main():
             for application in applications:
                 if not wait_for(application.started, START) or application.process.poll() is not None:
                     raise Failed(f"{application.name} does not start")
-            stoker = Stoker(configuration(applications), folder)
+            stoker = Stoker(configuration(applications, prometheus), folder)
             programs.append(stoker)
             run(stoker, prometheus, applications)
         except Failed as reason:

@@ -290,7 +290,7 @@ def tsan():
 
 def bench():
     """The limits of speed and size, on the optimised build; wants a machine that is otherwise idle."""
-    build("bench", "stoker", "rightsize", "bench_load", "bench_empty_scaler")
+    build("bench", "stoker", "rightsize", "bench_load", "bench_empty_scaler", "bench_s3")
     count = count_script(["tests/bench/bench"])
     count.add(count_script(["tests/bench/soak", "--minutes", "1", "--out", "build/bench/soak"]))
     return count

@@ -103,13 +103,20 @@ class Stoker(Child):
 SERVER = """apiVersion: stoker/v1
 server:
   grpc: {listen: "127.0.0.1:0"%(grpc)s}
-  http: {listen: "127.0.0.1:0", auth: off}
+  http: {listen: "127.0.0.1:%(http_port)d", auth: off}
   probes: {listen: "127.0.0.1:0"}
 %(more)s"""
 
 
-def server_config(grpc="", more=""):
-    return SERVER % {"grpc": grpc, "more": more}
+def server_config(grpc="", http_port=0, more=""):
+    return SERVER % {"grpc": grpc, "http_port": http_port, "more": more}
+
+
+def free_port():
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @dataclasses.dataclass

@@ -1,12 +1,10 @@
 // The S3 client and counter against a server that verifies signatures (versitygw), over real
 // connections, and through a proxy that breaks them.
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -259,37 +257,6 @@ TEST_F(S3Faults, ASlowServerMeetsTheDeadline) {
   ASSERT_FALSE(count);
   EXPECT_EQ(count.error().code, ErrorCode::kDeadlineExceeded) << count.error().message;
   EXPECT_LT(machine_.clock.MonotonicNow() - begin, milliseconds(1500));
-}
-
-/// Round trips of 20 ms, as to a region nearby, and next to no work: what is measured is how well
-/// the listing is shared out.
-TEST(S3Speed, CountingInParallelBeatsPageAfterPage) {
-  Machine machine;
-  FakeS3 s3(kCredentials);
-  for (int i = 0; i < 100'000; ++i) {
-    s3.Put("jobs", "pending/job-" + std::to_string(1'000'000 + i).substr(1) + ".json", 3);
-  }
-  machine.transport =
-      std::make_shared<FakeTransport>([&](const HttpRequest& request) -> Result<HttpResponse> {
-        std::this_thread::sleep_for(milliseconds(20));
-        return s3.Handle(request);
-      });
-  const auto client = machine.Client("http://127.0.0.1:1");
-  const auto timed = [&](int parallelism) {
-    const MonoTime begin = machine.clock.MonotonicNow();
-    const auto count = s3::CountObjects(
-        *client, {.bucket = "jobs", .prefix = "pending/"}, machine.Deadline(), {}, parallelism);
-    EXPECT_TRUE(count) << count.error().message;
-    EXPECT_EQ(count->value, 100'000);
-    std::printf("%d at a time: %lld ms, %d requests\n",
-                parallelism,
-                static_cast<long long>((machine.clock.MonotonicNow() - begin).count()),
-                count->requests);
-    return machine.clock.MonotonicNow() - begin;
-  };
-  const Duration in_turn = timed(1);
-  const Duration at_once = timed(8);
-  EXPECT_GE(in_turn.count(), 3 * at_once.count());
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ def java_home():
 
 def go_module(module):
     """The folder with a Go module's files."""
-    done = subprocess.run([go(), "mod", "download", "-json", module], cwd=CACHE, capture_output=True, text=True,
+    done = subprocess.run([go(), "mod", "download", "-json", module], cwd="/", capture_output=True, text=True,
                           check=False, env={**os.environ, "GOFLAGS": ""})
     if done.returncode != 0:
         raise CannotRun(f"{module} cannot be had")

@@ -13,7 +13,7 @@ namespace stoker::rightsizing {
 namespace {
 
 constexpr std::int64_t kTebibyte = 1024 * kGibibyte;
-constexpr std::int64_t kExbibyte = 1024 * 1024 * kTebibyte;
+constexpr std::int64_t kExbibyte = 1024 * (1024 * kTebibyte);
 /// UnifiedMemoryManager refuses a heap below 1.5 x its reserve.
 constexpr std::int64_t kLeastHeap = 450 * kMebibyte;
 constexpr std::int64_t kMostCpuMillis = 100'000'000'000;

@@ -9,8 +9,8 @@ std::int64_t RoundUpToMebibyte(std::int64_t bytes) {
 }
 
 std::int64_t OverheadBytes(std::int64_t heap_bytes, double factor) {
-  const auto heap_mebibytes = static_cast<double>(heap_bytes / kMebibyte);
-  const auto product = static_cast<std::int64_t>(heap_mebibytes * factor);
+  const std::int64_t heap_mebibytes = heap_bytes / kMebibyte;
+  const auto product = static_cast<std::int64_t>(static_cast<double>(heap_mebibytes) * factor);
   return std::max(product * kMebibyte, kMinOverheadBytes);
 }
 

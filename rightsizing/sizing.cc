@@ -270,7 +270,8 @@ class Sizer {
     if (in().cluster_cpu_millis) {
       // Counted by cores, also where fewer are requested: the promise is about cores.
       const std::int64_t left = *in().cluster_cpu_millis - std::int64_t{1000} * plan_.driver.cores;
-      const std::int64_t fit = std::max<std::int64_t>(left, 0) / (1000 * plan_.executor.cores);
+      const std::int64_t fit =
+          std::max<std::int64_t>(left, 0) / (std::int64_t{1000} * plan_.executor.cores);
       if (fit < 1) return TooSmall("cores");
       limit(fit, Constraint::kClusterCores);
       Explain("fit by cores",
@@ -308,9 +309,7 @@ class Sizer {
     if (fit < 1) {
       return Fail(ErrorCode::kInvalidArgument,
                   CountText(nodes, "node") + " of " + in().node->name +
-                      " cannot hold the driver and one executor: give at least " +
-                      Text(in().spot || Pack(executor, 1, allocatable_, driver).nodes > 1 ? 2 : 1) +
-                      (in().node_count ? "" : " nodes' worth of cluster"));
+                      " cannot hold the driver and one executor: give at least 2");
     }
     limit(fit, Constraint::kNodes);
     return {};

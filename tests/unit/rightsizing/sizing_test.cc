@@ -267,6 +267,15 @@ TEST(SizeRefuses, ANodeTooSmall) {
               HasSubstr("smaller than one node of m5.2xlarge"));
 }
 
+TEST(SizeRefuses, TooFewNodes) {
+  EXPECT_EQ(WhyNot({.data_bytes = kTebi,
+                    .executor = Large(),
+                    .node = M5Xlarge2(),
+                    .node_count = 1,
+                    .spot = true}),
+            "1 node of m5.2xlarge cannot hold the driver and one executor: give at least 2");
+}
+
 TEST(SizeRefuses, AmountsOutOfRange) {
   EXPECT_EQ(WhyNot({.data_bytes = 0, .executor = Large()}),
             "the data size must be between 1m and 1024p");

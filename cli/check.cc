@@ -11,11 +11,8 @@
 #include "adapter/manifest_lint.h"
 #include "adapter/trigger.h"
 #include "cli/command.h"
+#include "cli/workshop.h"
 #include "config/document.h"
-#include "core/environment.h"
-#include "core/log.h"
-#include "scalers/registry.h"
-#include "upstream/http/beast_transport.h"
 
 namespace stoker::cli {
 namespace {
@@ -33,27 +30,6 @@ struct Remark {
   config::Position position;
   std::string path;
   std::string message;
-};
-
-class NobodyWatches final : public UpstreamObserver {
- public:
-  void OnUpstreamRequest(std::string_view, int) override {}
-};
-
-/// Everything a configuration is compiled against. Nothing is sent anywhere.
-struct Workshop {
-  Workshop() { scalers::RegisterBuiltinScalers(registry); }
-  SystemClock clock;
-  SystemRandom random;
-  SystemEnvironment environment;
-  SystemFileSystem files;
-  NobodyWatches observer;
-  std::unique_ptr<Logger> logger = MakeStderrLogger(LogFormat::kText, LogLevel::kError);
-  http::BeastTransportFactory transports{clock, files};
-  scalers::Registry registry;
-  scalers::PushedValues pushed;
-  scalers::ScalerDeps deps{
-      clock, random, environment, files, transports, observer, *logger, pushed};
 };
 
 void AddDiagnostics(const config::Diagnostics& diagnostics, std::vector<Remark>& remarks) {

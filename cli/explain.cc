@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/text_table.h"
 #include "core/text.h"
 #include "core/units.h"
 #include "upstream/http/beast_transport.h"
@@ -64,25 +65,6 @@ std::string SecondsText(const Json& json) {
   return FormatDuration(std::chrono::seconds(std::llround(seconds)));
 }
 
-/// Rows under each other, two blanks between columns, two before the first.
-std::string Table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = "  ";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
 /// A signal's line, by its state.
 std::string PaintLine(const std::string& line, const std::string& state, const Paint& paint) {
   if (state == "faulted" || state == "waiting") return paint.Bad(line);
@@ -107,7 +89,7 @@ std::string SignalsTable(const Json& signals, const Paint& paint) {
                     Number(signal, "demand_replicas"),
                     state});
   }
-  const std::string table = Table(rows);
+  const std::string table = TextTable(rows, "  ");
   const std::vector<std::string_view> lines = Split(table, '\n');
   std::string text;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -161,7 +143,7 @@ std::string Chain(const Json& definition, const Json& decision) {
                   has_target && many ? "x " + Number(definition, "executors_per_replica") + " = " +
                                            Number(decision, "target_executors") + " executors"
                                      : ""});
-  return Table(rows);
+  return TextTable(rows, "  ");
 }
 
 std::string Notes(const Json& signals, const Paint& paint) {
@@ -400,10 +382,11 @@ Result<Explanation> FormatOverview(std::string_view json, bool colour) {
     for (const Json& item : document.at("policies")) {
       policies.push_back(OverviewRow(Text(item, "name"), item, all));
     }
-    all.text = targets.size() > 1 ? Table(targets)
+    all.text = targets.size() > 1 ? TextTable(targets, "  ")
                                   : "  no ScaledObject was asked about in the last 10 minutes\n";
     all.text += "\n";
-    all.text += policies.size() > 1 ? Table(policies) : "  the configuration has no policies\n";
+    all.text +=
+        policies.size() > 1 ? TextTable(policies, "  ") : "  the configuration has no policies\n";
     all.text += "\n  " + paint.Bold("stoker explain NAMESPACE/NAME") + " or " +
                 paint.Bold("stoker explain --policy NAME") + " shows the whole why\n";
     return all;

@@ -1,11 +1,33 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/version.h"
+#include "core/text.h"
+
+namespace {
+
+/// "there is no command 'chekc'; did you mean 'check'?", or nothing when there is one.
+std::string UnknownCommand(const CLI::App& app, std::string_view word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  if (std::ranges::find(candidates, word) != candidates.end()) return "";
+  const std::string_view nearest = stoker::NearestWord(word, candidates);
+  return "there is no command '" + std::string(word) + "'" +
+         (nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?");
+}
+
+}  // namespace
 
 // NOLINTNEXTLINE(bugprone-exception-escape): what is outside the try only fails without memory.
 int main(int argc, char** argv) {
@@ -32,6 +54,14 @@ int main(int argc, char** argv) {
     AddCheckCommand(app, terminal, run);
     AddExplainCommand(app, terminal, run);
     AddQueryCommand(app, terminal, run);
+    AddSimulateCommand(app, terminal, run);
+    const std::string_view word = argc > 1 ? argv[1] : "-";
+    if (!word.starts_with('-')) {
+      if (const std::string unknown = UnknownCommand(app, word); !unknown.empty()) {
+        std::cerr << "stoker: " << unknown << "\nRun `stoker --help` for usage.\n";
+        return kUsage;
+      }
+    }
     app.parse(argc, argv);
     return run();
   } catch (const CLI::Success& done) {  // --help, --version

@@ -59,22 +59,37 @@ TEST(Reference, ConfigurationPageIsWhatTheTablesSay) {
 
 class Help : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(Help, IsTheFileInTheTree) {
+/// Runs the binary and gives back what it printed.
+std::string RunStoker(std::vector<std::string> arguments, int exit_code) {
   const char* binary = std::getenv("STOKER_BIN");
-  ASSERT_NE(binary, nullptr) << "STOKER_BIN must name the stoker binary; scripts/test sets it";
-  std::vector<std::string> arguments{binary};
-  if (GetParam() != "stoker") arguments.push_back(GetParam());
-  arguments.emplace_back("--help");
+  if (binary == nullptr) {
+    ADD_FAILURE() << "STOKER_BIN must name the stoker binary; scripts/test sets it";
+    return "";
+  }
+  arguments.insert(arguments.begin(), binary);
   const testing::TempFolder folder;
   auto process = testing::Process::Start(arguments, folder.path() + "/out");
-  ASSERT_TRUE(process);
-  EXPECT_EQ((*process)->Wait(std::chrono::seconds(20)), 0);
-  golden::ExpectFile("tests/golden/help/" + GetParam() + ".txt", (*process)->Output());
+  if (!process) return process.error().message;
+  EXPECT_EQ((*process)->Wait(std::chrono::seconds(20)), exit_code);
+  return (*process)->Output();
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden,
-                         Help,
-                         ::testing::Values("stoker", "serve", "check", "explain", "query"));
+TEST_P(Help, IsTheFileInTheTree) {
+  std::vector<std::string> arguments{"--help"};
+  if (GetParam() != "stoker") arguments.insert(arguments.begin(), GetParam());
+  golden::ExpectFile("tests/golden/help/" + GetParam() + ".txt", RunStoker(arguments, 0));
+}
+
+TEST(CommandLine, UnknownCommandsAreNamedWithTheNearest) {
+  EXPECT_EQ(RunStoker({"simulte"}, 2),
+            "stoker: there is no command 'simulte'; did you mean 'simulate'?\n"
+            "Run `stoker --help` for usage.\n");
+  EXPECT_EQ(RunStoker({"frobnicate", "--help"}, 2),
+            "stoker: there is no command 'frobnicate'\nRun `stoker --help` for usage.\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Golden, Help, ::testing::Values("stoker", "serve", "check", "explain", "query", "simulate"));
 
 }  // namespace
 }  // namespace stoker

@@ -11,6 +11,10 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+tl::unexpected<Error> NotPods() {
+  return Fail(ErrorCode::kUnavailable, "the answer is not the API server's list of pods");
+}
+
 /// The text at a JSON pointer; "" when there is none.
 std::string Text(const element& json, std::string_view pointer) {
   std::string_view text;
@@ -60,12 +64,14 @@ Result<PodPage> ParsePodList(std::string_view json) {
   array items;
   if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS ||
       Text(root, "/kind") != "PodList") {
-    return Fail(ErrorCode::kUnavailable, "the answer is not the API server's list of pods");
+    return NotPods();
   }
   PodPage page;
   page.next = Text(root, "/metadata/continue");
-  // An empty list may be null.
-  if (root.at_key("items").get(items) != simdjson::SUCCESS) return page;
+  element list;
+  if (root.at_key("items").get(list) != simdjson::SUCCESS) return NotPods();
+  if (list.is_null()) return page;  // as Go writes an empty list
+  if (list.get(items) != simdjson::SUCCESS) return NotPods();
   page.pods.reserve(items.size());
   for (const element& item : items) page.pods.push_back(ReadPod(item));
   return page;

@@ -61,7 +61,14 @@ TEST(PodList, MayBeEmptyOrNull) {
 }
 
 TEST(PodList, AnythingElseIsAnError) {
-  for (const char* json : {"", "{", "[]", "null", "<html>", R"({"kind":"Status"})"}) {
+  for (const char* json : {"",
+                           "{",
+                           "[]",
+                           "null",
+                           "<html>",
+                           R"({"kind":"Status"})",
+                           R"({"kind":"PodList"})",
+                           R"({"kind":"PodList","items":{}})"}) {
     const auto page = ParsePodList(json);
     ASSERT_FALSE(page) << json;
     EXPECT_EQ(page.error().code, ErrorCode::kUnavailable);

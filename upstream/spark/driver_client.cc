@@ -106,8 +106,10 @@ struct DemandReader::Poll {
                              bool optional = false) const {
     return client.Get(driver, path, optional, deadline, stop);
   }
-  /// Asks for something of an application and has `parse` read it; empty when the application, or
-  /// its driver, has gone meanwhile.
+  /// Asks for something of an application that the driver lists, and has `parse` read it; empty
+  /// when the driver has gone meanwhile or, with `optional`, has no such thing. Else a 404 is a
+  /// fault: Spark says "no such app" for whatever it does not find, such as an environment whose
+  /// event it has not processed yet, or dropped.
   template <class T>
   Result<std::optional<T>> Ask(const Driver& driver,
                                const std::string& path,
@@ -115,6 +117,12 @@ struct DemandReader::Poll {
                                bool optional = false) const {
     const Result<Client::Answer> answer = Get(driver, path, optional);
     if (!answer) return Fail(answer.error());
+    if (answer->kind == Kind::kNotThere && !optional) {
+      return Fail(client.Explain(
+          driver,
+          {ErrorCode::kUnavailable,
+           "it lists an application and answers 404 for its " + path.substr(path.rfind('/') + 1)}));
+    }
     if (answer->kind != Kind::kBody) return std::nullopt;
     Result<T> read = parse(answer->body);
     if (!read) return Fail(client.Explain(driver, read.error()));
@@ -136,10 +144,12 @@ Result<Demand> DemandReader::Read(const std::vector<Driver>& drivers,
     if (answer->kind == Kind::kNotThere) {
       return fail("it answered 404; is this a driver's UI? /api/v1 is expected below its address");
     }
+    if (answer->body.find("Spark is starting up") != std::string::npos) {
+      return fail("the driver is still starting; it answers once its SparkContext is ready");
+    }
     if (Trim(answer->body).starts_with('<')) {
       return fail(
-          "the answer is a web page, not Spark's JSON; the driver is still starting, or a proxy "
-          "that wants a login stands before it");
+          "the answer is a web page, not Spark's JSON; is there a proxy that wants a login?");
     }
     const Result<std::vector<Application>> applications = ParseApplications(answer->body);
     if (!applications) return Fail(client_.Explain(driver, applications.error()));
@@ -201,7 +211,7 @@ Status DemandReader::AddApplication(const Driver& driver, const std::string& id,
 }
 
 /// Makes sure that the environment is known, and the slots of every profile from it or, rather,
-/// from an executor. False when the application has gone.
+/// from an executor. False when the driver has gone.
 Result<bool> DemandReader::FindSlots(const Driver& driver,
                                      const std::string& path,
                                      const std::vector<Stage>& stages,

@@ -91,7 +91,7 @@ struct Demand {
 /// Asks what applications need: numberMaxNeededExecutors where the driver publishes it, which is
 /// Spark's own answer and knows of speculation, else NeededExecutors of its active stages. What
 /// does not change while an application runs is asked once and kept, so that a poll makes two
-/// requests a driver as a rule. Not thread-safe.
+/// requests a driver as a rule, three where Spark does not count. Not thread-safe.
 class DemandReader {
  public:
   explicit DemandReader(const Client& client) : client_(client) {}
@@ -104,7 +104,9 @@ class DemandReader {
  private:
   /// What is known of an application.
   struct Known {
-    bool no_metrics = false;                 ///< its driver has no /metrics/json/
+    /// Its driver has no /metrics/json/. That the page lacks the gauge is no such knowledge: Spark
+    /// adds it only after it has waited for the first executors.
+    bool no_metrics = false;
     std::optional<Environment> environment;  ///< once it had to be asked
     SlotsByProfile slots;                    ///< of executors that were seen
   };

@@ -180,18 +180,35 @@ TEST_F(DriverClient, ADriverThatIsKnownToRunMustAnswer) {
                                HasSubstr("spark.ui.enabled")));
 }
 
-TEST_F(DriverClient, AnApplicationThatEndsMeanwhileHasGone) {
-  for (std::optional<std::string> FakeDriver::*answer :
-       {&FakeDriver::stages, &FakeDriver::executors, &FakeDriver::environment}) {
-    FakeDriver ending = driver_;
-    ending.*answer = std::nullopt;
-    Serve(ending);
+TEST_F(DriverClient, ADriverThatEndsMeanwhileHasGone) {
+  for (const char* path : {"/metrics/json/", "active", "/executors", "/environment"}) {
+    bool gone = false;
+    world_.transport->set_handler([&](const HttpRequest& request) -> Result<HttpResponse> {
+      gone = gone || request.url.ends_with(path);
+      if (gone) return Fail(ErrorCode::kNotFound, "d:4040: while connecting: Connection refused");
+      return driver_.Answer(request);
+    });
     DemandReader reader(*client_);
     const auto demand = reader.Read(
         {{"http://d:4040", "a", ""}}, world_.clock.MonotonicNow() + std::chrono::seconds(3), {});
-    ASSERT_TRUE(demand) << demand.error().message;
-    EXPECT_EQ(demand->applications, 0);
-    EXPECT_EQ(demand->executors, 0);
+    ASSERT_TRUE(demand) << path << ": " << demand.error().message;
+    EXPECT_EQ(demand->applications, 0) << path;
+    EXPECT_EQ(demand->executors, 0) << path;
+  }
+}
+
+TEST_F(DriverClient, AListedApplicationThatItDoesNotFindIsAFault) {
+  for (std::optional<std::string> FakeDriver::*part :
+       {&FakeDriver::stages, &FakeDriver::executors, &FakeDriver::environment}) {
+    FakeDriver lacking = driver_;
+    lacking.*part = std::nullopt;
+    Serve(lacking);
+    DemandReader reader(*client_);
+    const auto demand = reader.Read(
+        {{"http://d:4040", "a", ""}}, world_.clock.MonotonicNow() + std::chrono::seconds(3), {});
+    ASSERT_FALSE(demand) << "taken for gone";
+    EXPECT_EQ(demand.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(demand.error().message, HasSubstr("a: it lists an application and answers 404"));
   }
 }
 
@@ -205,6 +222,8 @@ TEST_F(DriverClient, SaysWhatIsWrong) {
   };
   EXPECT_THAT(answer(302, ""), HasSubstr("it answered 302, a redirect, which is not followed"));
   EXPECT_THAT(answer(200, "<html>"), HasSubstr("a web page, not Spark's JSON"));
+  EXPECT_THAT(answer(200, "Spark is starting up. Please wait a while until it's ready."),
+              HasSubstr("the driver is still starting"));
   EXPECT_THAT(answer(200, "{"), HasSubstr("not what Spark gives for applications"));
   EXPECT_THAT(answer(403, ""), HasSubstr("it answered 403; its UI wants a login"));
   EXPECT_THAT(answer(404, ""), HasSubstr("it answered 404; is this a driver's UI?"));

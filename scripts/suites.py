@@ -22,6 +22,10 @@ import xml.etree.ElementTree as ElementTree
 
 VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 SPARK_OPERATOR = "github.com/kubeflow/spark-operator/v2@v2.4.0"
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+KUBERNETES = "k8s.io/kubernetes@v1.36.4"
+PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
 CACHE = os.environ["STOKER_CACHE"]
@@ -114,14 +118,20 @@ def go():
     return command
 
 
-def versitygw():
-    """An S3 server that verifies signatures, built from its Go module once."""
-    binary = f"{CACHE}/tools/versitygw"
+def go_tool(package):
+    """A program, built from its Go module once."""
+    name = package.split("@")[0].split("/")[-1]
+    binary = f"{CACHE}/tools/{name}"
     if not os.path.exists(binary):
         environment = {**os.environ, "GOBIN": os.path.dirname(binary), "GOFLAGS": ""}
-        if run([go(), "install", VERSITYGW], env=environment) != 0:
-            raise CannotRun("versitygw could not be built")
+        if run([go(), "install", package], env=environment) != 0:
+            raise CannotRun(f"{name} could not be built")
     return binary
+
+
+def versitygw():
+    """An S3 server that verifies signatures."""
+    return go_tool(VERSITYGW)
 
 
 def python_packages(name, *packages):
@@ -251,6 +261,26 @@ def spark():
     return count_script(["tests/interop/spark/spark_test.py", *map(pyspark, PYSPARK)])
 
 
+def schema_packages():
+    return {"PYTHONPATH": python_packages("schema-packages", "PyYAML==6.0.3", "jsonschema==4.26.0")}
+
+
+def charts():
+    """What real helm makes of the charts: whether clusters take it and Stoker starts on it."""
+    build("dev", "stoker")
+    with open("tests/interop/keda/go.mod", encoding="utf-8") as file:
+        keda = re.search(r"github.com/kedacore/keda/v2 v\S+", file.read())[0].replace(" ", "@")
+    definitions = {
+        f"{go_module(keda)}/config/crd/bases/keda.sh_": ("scaledobjects", "triggerauthentications"),
+        f"{go_module(PROMETHEUS_OPERATOR)}/example/prometheus-operator-crd/monitoring.coreos.com_":
+            ("servicemonitors", "podmonitors", "prometheusrules"),
+        f"{go_module(CERT_MANAGER)}/deploy/crds/cert-manager.io_": ("certificates",),
+    }
+    command = ["tests/charts/chart_test.py", go_tool(HELM), f"{go_module(KUBERNETES)}/api/openapi-spec/swagger.json",
+               *(f"{start}{name}.yaml" for start, names in definitions.items() for name in names)]
+    return count_script(command, schema_packages())
+
+
 def rightsizing():
     """Whether real Spark and the Spark operator take what rightsize prints, and size pods as it says."""
     build("dev", "rightsize")
@@ -258,8 +288,7 @@ def rightsizing():
     definitions = f"{go_module(SPARK_OPERATOR)}/config/crd/bases"
     command = ["tests/interop/rightsizing/check_plans.py", os.path.abspath("build/dev/cli/rightsize"),
                f"{definitions}/sparkoperator.k8s.io_sparkapplications.yaml", *map(pyspark, PYSPARK)]
-    packages = python_packages("schema-packages", "PyYAML==6.0.3", "jsonschema==4.26.0")
-    return count_script(command, {"PYTHONPATH": packages})
+    return count_script(command, schema_packages())
 
 
 def sanitizer(preset, environment):
@@ -402,6 +431,7 @@ SUITES = {
     "interop": Suite(interop),
     "spark": Suite(spark),
     "rightsizing": Suite(rightsizing),
+    "charts": Suite(charts),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),

@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+"""Does the chart make what a cluster takes, and what Stoker starts on? Prints `ok NAME` or `FAIL NAME: ...` a line.
+
+tests/charts/chart_test.py HELM KUBERNETES CRD...
+
+HELM: the program. KUBERNETES: OpenAPI description (swagger.json) of a Kubernetes release. CRD: files with the
+CustomResourceDefinitions of KEDA, the Prometheus operator and cert-manager. STOKER_BIN: the program that is packaged.
+Needs PyYAML, jsonschema and openssl.
+
+Every ci/*-values.yaml of a chart, and the values that docs/how-to/install.md shows, is linted and rendered by helm;
+every object is held against its schema, unknown keys refused; `stoker check` passes what is mounted. Stoker then starts
+with the rendered command on what is rendered.
+"""
+
+import base64
+import functools
+import glob
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+import jsonschema
+import yaml
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+CHART = f"{ROOT}/charts/stoker"
+GOLDEN = f"{ROOT}/tests/golden/charts/stoker-default.yaml"
+INSTALL = f"{ROOT}/docs/how-to/install.md"
+HELM, KUBERNETES, *CRDS = sys.argv[1:]
+STOKER = os.environ["STOKER_BIN"]
+ETC = "/etc/stoker"
+# Newer than `kubeVersion` of the charts; a helm that is built from its module knows no version of its own.
+KUBE_VERSION = "1.36.0"
+START = 30  # seconds; a busy machine is slow
+
+HOURS = """
+config:
+  policies:
+    hours:
+      replicas: {min: 2, max: 9}
+      signals: {day: {type: cron, timezone: UTC, start: "0 8 * * *", end: "0 18 * * *", desiredReplicas: 5}}
+"""
+
+# Values that must be refused, each with a word of the reason.
+MISTAKES = {
+    "adapter: {replica: 3}": "replica",
+    "adapter: {replicas: 0}": "replicas",
+    "adapter: {log: {level: loud}}": "level",
+    "adapters: {}": "adapters",
+    "image: {digest: latest}": "digest",
+    "image: {repository: ''}": "repository",
+    "config: {policy: {}}": "policy",
+    "config: {apiVersion: stoker/v2}": "apiVersion",
+    "config: {server: {http: {auth: 'off'}}}": "config.server.http: the chart sets it",
+    "config: {server: {grpc: {listen: '0.0.0.0:7000'}}}": "config.server.grpc.listen: the chart sets it",
+    "tls: {enabled: true}": "set tls.certManager.enabled, or tls.secretName",
+    "tls: {http: true}": "do nothing until tls.enabled",
+    "tls: {enabled: true, certManager: {enabled: true}}": "tls.certManager.issuerRef.name",
+    "networkPolicy: {keda: {}}": "keda",
+    "monitoring: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}": "enable one",
+}
+
+results = []
+
+
+def report(name, problem=""):
+    results.append(not problem)
+    print(f"FAIL {name}: {problem}" if problem else f"ok {name}", flush=True)
+
+
+def check(name, holds, problem):
+    report(name, "" if holds else problem)
+
+
+def same(name, actual, expected):
+    check(name, actual == expected, f"{actual!r} instead of {expected!r}")
+
+
+class Schemas:
+    """Schemas of objects by (apiVersion, kind); a key that a schema does not name is an error."""
+
+    def __init__(self, kubernetes, crds):
+        with open(kubernetes, encoding="utf-8") as file:
+            self.definitions = json.load(file)["definitions"]
+        self.definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] = ["string", "number"]
+        self.by_kind = {}
+        for name, definition in self.definitions.items():
+            for kind in definition.get("x-kubernetes-group-version-kind", []):
+                version = f"{kind['group']}/{kind['version']}".removeprefix("/")
+                self.by_kind[version, kind["kind"]] = {"$ref": f"#/definitions/{name}"}
+        for path in crds:
+            with open(path, encoding="utf-8") as file:
+                spec = yaml.load(file, yaml.CSafeLoader)["spec"]
+            for version in spec["versions"]:
+                schema = version["schema"]["openAPIV3Schema"]
+                schema["properties"]["metadata"] = {
+                    "$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+                self.by_kind[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = self.strict(schema)
+        self.definitions = {name: self.strict(definition) for name, definition in self.definitions.items()}
+
+    def strict(self, schema):
+        """As the API server reads it: its own types told to JSON schema, and nothing unknown."""
+        if isinstance(schema, list):
+            return [self.strict(part) for part in schema]
+        if not isinstance(schema, dict):
+            return schema
+        made = {key: self.strict(value) for key, value in schema.items() if key != "default"}
+        if made.get("format") == "int-or-string":
+            made["type"] = ["string", "integer"]
+        if (isinstance(made.get("properties"), dict) and made.get("type", "object") == "object"
+                and "additionalProperties" not in made and not made.get("x-kubernetes-preserve-unknown-fields")):
+            made["additionalProperties"] = False
+        return made
+
+    @functools.lru_cache(maxsize=None)
+    def validator(self, version, kind):
+        schema = self.by_kind.get((version, kind))
+        return schema and jsonschema.Draft7Validator({**schema, "definitions": self.definitions})
+
+    def problem(self, thing):
+        """The first thing wrong with an object, or ""."""
+        name = f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
+        validator = self.validator(thing.get("apiVersion"), thing.get("kind"))
+        if validator is None:
+            return f"{name}: no schema for {thing.get('apiVersion')}"
+        for error in validator.iter_errors(thing):
+            return f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message[:300]}"
+        return ""
+
+
+def helm(*arguments):
+    done = subprocess.run([HELM, *arguments, "--kube-version", KUBE_VERSION], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def render(*values, chart=CHART):
+    """Objects, as a list; values are files."""
+    flags = [part for path in values for part in ("--values", path)]
+    code, output, error = helm("template", "stoker", chart, "--namespace", "stoker", *flags)
+    if code != 0:
+        raise RuntimeError(error.strip())
+    return [thing for thing in yaml.load_all(output, yaml.CSafeLoader) if thing]
+
+
+def one(objects, kind, name=None):
+    found = [thing for thing in objects if thing["kind"] == kind and name in (None, thing["metadata"]["name"])]
+    return found[0] if len(found) == 1 else None
+
+
+def selects(labels, thing):
+    return labels.items() <= thing["metadata"]["labels"].items()
+
+
+def write_config(objects, folder):
+    """The files of the ConfigMap that the pod mounts, as the kubelet lays them out; an update swaps one link."""
+    data = one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"]
+    os.makedirs(folder, exist_ok=True)
+    version = tempfile.mkdtemp(prefix="..", dir=folder)
+    for name, text in data.items():
+        with open(f"{version}/{name}", "w", encoding="utf-8") as file:
+            file.write(text.replace(ETC, os.path.dirname(folder)))
+        if not os.path.lexists(f"{folder}/{name}"):
+            os.symlink(f"..data/{name}", f"{folder}/{name}")
+    os.symlink(os.path.basename(version), f"{folder}/..next")
+    os.replace(f"{folder}/..next", f"{folder}/..data")
+
+
+def stoker_check(*arguments):
+    """What `stoker check` has against these files, or ""."""
+    done = subprocess.run([STOKER, "check", "--strict", *arguments], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def wiring(objects, given):
+    """What in the objects does not fit together, or "". `given`: Secrets and ConfigMaps that values name."""
+    deployment = one(objects, "Deployment")
+    pod = deployment["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    if not selects(deployment["spec"]["selector"]["matchLabels"], pod):
+        return "the Deployment does not select its pods"
+    if any("version" in key or "chart" in key for key in deployment["spec"]["selector"]["matchLabels"]):
+        return "the selector changes with the version"
+    for thing in objects:
+        spec = thing.get("spec", {})
+        if thing["kind"] == "Service":
+            if not selects(spec["selector"], pod) or spec["clusterIP"] != "None":
+                return f"Service {thing['metadata']['name']}: not headless over the pods"
+            for port in spec["ports"]:
+                if ports.get(port["targetPort"]) != port["port"]:
+                    return f"Service {thing['metadata']['name']}: port {port['name']} is not the container's"
+        elif thing["kind"] in ("NetworkPolicy", "PodDisruptionBudget"):
+            selector = spec.get("podSelector") or spec["selector"]
+            if not selects(selector["matchLabels"], pod):
+                return f"{thing['kind']}: does not select the pods"
+        elif thing["kind"] == "ServiceMonitor":
+            services = [service for service in objects if service["kind"] == "Service"
+                        and selects(spec["selector"]["matchLabels"], service)]
+            if len(services) != 1:
+                return f"the ServiceMonitor selects {len(services)} Services"
+        elif thing["kind"] == "PodMonitor" and not selects(spec["selector"]["matchLabels"], pod):
+            return "the PodMonitor does not select the pods"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        if ports.get(container[probe]["httpGet"]["port"]) != 8081:
+            return f"{probe}: not on port 8081"
+    made = {(thing["kind"], thing["metadata"]["name"]) for thing in objects}
+    for thing in objects:
+        if thing["kind"] == "Certificate":
+            made.add(("Secret", thing["spec"]["secretName"]))
+    for volume in pod["spec"]["volumes"]:
+        source = ("ConfigMap", volume["configMap"]["name"]) if "configMap" in volume else (
+            "Secret", volume["secret"]["secretName"])
+        if source not in made and source[1] not in given:
+            return f"volume {volume['name']}: nobody makes {source}"
+    if {mount["name"] for mount in container["volumeMounts"]} != {volume["name"] for volume in pod["spec"]["volumes"]}:
+        return "volumes and mounts differ"
+    return hardening(pod["spec"], container)
+
+
+def hardening(pod, container):
+    own = container["securityContext"]
+    rules = {
+        "runs as root": not pod["securityContext"].get("runAsNonRoot") or pod["securityContext"]["runAsUser"] == 0,
+        "no seccomp profile": pod["securityContext"].get("seccompProfile") != {"type": "RuntimeDefault"},
+        "writable root": own.get("readOnlyRootFilesystem") is not True,
+        "privilege escalation": own.get("allowPrivilegeEscalation") is not False,
+        "capabilities": own.get("capabilities") != {"drop": ["ALL"]},
+        # A Service named stoker-server would set STOKER_SERVER_PORT, which reads as an override.
+        "variables of Services": pod.get("enableServiceLinks") is not False,
+        "a token for Kubernetes by default": "automountServiceAccountToken" not in pod,
+    }
+    return ", ".join(rule for rule, broken in rules.items() if broken)
+
+
+def notes(values, folder):
+    """The text after an installation. `helm template` leaves it out, so a copy of the chart has it as an object."""
+    copy = f"{folder}/notes"
+    if not os.path.exists(copy):
+        shutil.copytree(CHART, copy)
+        with open(f"{copy}/templates/NOTES.txt", encoding="utf-8") as file:
+            text = file.read()
+        os.remove(f"{copy}/templates/NOTES.txt")
+        with open(f"{copy}/templates/notes.yaml", "w", encoding="utf-8") as file:
+            file.write('{{- define "notes" }}' + text + '{{ end }}\nkind: Notes\nmetadata: {name: notes}\n'
+                       'text: {{ include "notes" . | quote }}\n')
+    return one(render(*values, chart=copy), "Notes")["text"]
+
+
+def scenario(name, values, schemas, folder):
+    flags = [part for path in values for part in ("--values", path)]
+    code, output, error = helm("lint", "--strict", CHART, *flags)
+    check(f"{name}: helm lint", code == 0, output + error)
+    try:
+        objects = render(*values)
+    except RuntimeError as error:
+        report(f"{name}: helm template", str(error))
+        return []
+    report(f"{name}: objects fit their schemas", next(filter(None, map(schemas.problem, objects)), ""))
+    given = "".join(open(path, encoding="utf-8").read() for path in values)
+    report(f"{name}: objects fit each other", wiring(objects, re.findall(r"[\w.-]+", given)))
+    config = f"{folder}/{name}/config"
+    write_config(objects, config)
+    report(f"{name}: stoker check", stoker_check(config))
+
+    text = notes(values, folder)
+    documents = [part for part in re.split(r"^---$", text, flags=re.M) if part.lstrip().startswith("apiVersion:")]
+    manifests = [yaml.safe_load(part) for part in documents]
+    same(f"{name}: notes show a ScaledObject", [thing["kind"] for thing in manifests][:1], ["ScaledObject"])
+    report(f"{name}: what the notes show fits its schema", next(filter(None, map(schemas.problem, manifests)), ""))
+    policies = yaml.safe_load(one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"][
+        "stoker.yaml"])["policies"]
+    if policies:  # else the notes say first to add one
+        with open(f"{folder}/{name}/scaledobject.yaml", "w", encoding="utf-8") as file:
+            file.write("---\n".join(documents))
+        report(f"{name}: stoker check of the notes", stoker_check(
+            f"{folder}/{name}/scaledobject.yaml", "--config", config))
+    address = manifests[0]["spec"]["triggers"][0]["metadata"]["scalerAddress"]
+    certificate = one(objects, "Certificate")
+    if certificate:
+        server = yaml.safe_load(one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"][
+            "server.yaml"])["server"]
+        needed = {address.split(":")[0], server["peers"]["service"]}
+        same(f"{name}: the certificate is for the names in use", needed - set(certificate["spec"]["dnsNames"]), set())
+    return objects
+
+
+class Running:
+    """Stoker on rendered objects: the command and the mounts of the container, ports of 0."""
+
+    def __init__(self, objects, folder, secrets=()):
+        self.etc = f"{folder}{ETC}"
+        container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+        write_config(objects, f"{self.etc}/config")
+        made = {thing["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in thing["data"].items()}
+                for thing in objects if thing["kind"] == "Secret"}
+        made.update(secrets)
+        volumes = {volume["name"]: volume["secret"] for volume in
+                   one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"] if "secret" in volume}
+        for mount in container["volumeMounts"]:
+            if mount["name"] not in volumes:
+                continue
+            volume = volumes[mount["name"]]
+            data = made[volume["secretName"]]
+            where = f"{folder}{mount['mountPath']}"
+            os.makedirs(where)
+            for item in volume.get("items", [{"key": key, "path": key} for key in data]):
+                with open(f"{where}/{item['path']}", "w", encoding="utf-8") as file:
+                    file.write(data[item["key"]])
+        self.log = f"{folder}/log"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("STOKER_")}
+        for listener in ("GRPC", "HTTP", "PROBES"):
+            environment[f"STOKER_SERVER__{listener}__LISTEN"] = "127.0.0.1:0"
+        environment["PATH"] = os.path.dirname(STOKER) + ":" + environment["PATH"]
+        with open(self.log, "w", encoding="utf-8") as log:
+            command = [part.replace(ETC, self.etc) for part in container["command"] + container["args"]]
+            self.process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+        self.up = self.logged("stoker is up")
+
+    def logged(self, message):
+        """The log's line with this message, as soon as there is one; None in the end."""
+        end = time.monotonic() + START
+        while time.monotonic() < end and self.process.poll() is None:
+            for line in self.output().splitlines():
+                if message in line:
+                    return json.loads(line)
+            time.sleep(0.05)
+        return None
+
+    def output(self):
+        with open(self.log, encoding="utf-8") as file:
+            return file.read()
+
+    def ready(self):
+        """The last answer of /readyz, 200 if there was one."""
+        end = time.monotonic() + START
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", int(self.up["probes_port"]), timeout=10)
+            connection.request("GET", "/readyz")
+            status = connection.getresponse().status
+            if status == 200 or time.monotonic() > end:
+                return status
+            time.sleep(0.05)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def starts(folder, hours):
+    """The real program on the default objects; a ConfigMap that changes is live in it."""
+    with Running(render(), folder) as running:
+        if not running.up:
+            report("default: starts", running.output())
+            return
+        same("default: /readyz", running.ready(), 200)
+        write_config(render(hours), f"{running.etc}/config")
+        reloaded = running.logged("configuration reloaded")
+        same("a changed ConfigMap is live without a restart", reloaded and reloaded["policies"], "1")
+
+
+def starts_with_tls(folder, hours):
+    """With a certificate for the names that the chart asks cert-manager for, KEDA's address is answered."""
+    objects = render(f"{CHART}/ci/tls-certmanager-values.yaml", hours)
+    names = one(objects, "Certificate")["spec"]["dnsNames"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=stoker", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
+                    "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt"], capture_output=True, check=True)
+    files = {name: open(f"{folder}/{name}", encoding="utf-8").read() for name in ("tls.crt", "tls.key")}
+    with Running(objects, folder, {"stoker-tls": {**files, "ca.crt": files["tls.crt"]}}) as running:
+        if not running.up:
+            report("tls: starts", running.output())
+            return
+        same("tls: /readyz", running.ready(), 200)
+        ca = f"{folder}/tls.crt"
+        query = subprocess.run([STOKER, "query", f"127.0.0.1:{running.up['grpc_port']}", "--policy", "hours", "--ca", ca,
+                                "--server-name", "stoker.stoker.svc", "--timeout", "20s"],
+                               capture_output=True, text=True, check=False)
+        check("tls: KEDA's question is answered", query.returncode == 0, query.stdout + query.stderr)
+        context = ssl.create_default_context(cafile=ca)
+        context.check_hostname = False  # the question above checked the name
+        connection = http.client.HTTPSConnection("127.0.0.1", int(running.up["http_port"]), context=context, timeout=10)
+        connection.request("GET", "/metrics")
+        same("tls: /metrics", connection.getresponse().status, 200)
+
+
+def refuses(folder):
+    for number, (text, reason) in enumerate(MISTAKES.items()):
+        path = f"{folder}/mistake-{number}.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            render(path)
+            report(f"refuses {text}", "accepted")
+        except RuntimeError as error:
+            check(f"refuses {text}", reason in str(error), str(error))
+
+
+def rights(scenarios):
+    roles = {name: sorted((thing["metadata"]["namespace"], json.dumps(thing["rules"])) for thing in objects
+                          if thing["kind"] == "Role") for name, objects in scenarios.items()}
+    rule = json.dumps([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}])
+    same("spark discovery: pods are listed where drivers are, and no more", roles["spark-discovery"],
+         [(namespace, rule) for namespace in ("data", "team-b", "team-c")])
+    same("no other right in the cluster", [name for name, found in roles.items() if found],
+         [name for name in scenarios if name in ("everything", "spark-discovery")])
+    same("no ClusterRole", [name for name, objects in scenarios.items() if one(objects, "ClusterRole")], [])
+    same("a token for Kubernetes only with rights",
+         [name for name, objects in scenarios.items()
+          if one(objects, "Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"]],
+         [name for name, found in roles.items() if found])
+
+
+def restarts(folder, hours):
+    """What restarts pods: their own spec and listeners, not policies."""
+    default = one(render(), "Deployment")
+    same("a new policy restarts nothing", one(render(hours), "Deployment"), default)
+    path = f"{folder}/tls.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("tls: {enabled: true, secretName: given}")
+    changed = one(render(path), "Deployment")["spec"]["template"]["metadata"]["annotations"]
+    check("TLS restarts the pods", changed != default["spec"]["template"]["metadata"]["annotations"], "the same annotations")
+
+
+def network(objects):
+    """The default policy: who may reach which port."""
+    policy = one(objects, "NetworkPolicy")["spec"]
+    by_port = {rule["ports"][0]["port"]: rule.get("from") for rule in policy["ingress"]}
+    same("network: ports", set(by_port), {"grpc", "http", "probes"})
+    same("network: KEDA's operator alone reaches port 6000", by_port.get("grpc"), [{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}},
+        "podSelector": {"matchLabels": {"app": "keda-operator"}}}])
+    same("network: replicas and Prometheus reach port 8080", len(by_port.get("http") or []), 2)
+
+
+def carries(folder, schemas):
+    """Alerts and dashboards that are put beside the templates come out as they are."""
+    copy = shutil.copytree(CHART, f"{folder}/carries")
+    groups = [{"name": "stoker", "rules": [{"alert": "A", "expr": "up == 0", "annotations": {"summary": "{{ $labels.pod }}"}}]}]
+    dashboard = '{"title": "{{ x }}"}\n'
+    for path, text in (("alerts/stoker.yaml", yaml.safe_dump({"groups": groups})),
+                       ("dashboards/overview.json", dashboard)):
+        os.makedirs(os.path.dirname(f"{copy}/files/{path}"), exist_ok=True)
+        with open(f"{copy}/files/{path}", "w", encoding="utf-8") as file:
+            file.write(text)
+    objects = render(f"{CHART}/ci/monitoring-values.yaml", chart=copy)
+    report("files: objects fit their schemas", next(filter(None, map(schemas.problem, objects)), ""))
+    same("files: alerts", [group for group in one(objects, "PrometheusRule")["spec"]["groups"] if group in groups], groups)
+    made = one(objects, "ConfigMap", "stoker-dashboard-overview")
+    same("files: a dashboard", made and made["data"], {"overview.json": dashboard})
+
+
+def golden():
+    _, text, _ = helm("template", "stoker", CHART, "--namespace", "stoker")
+    text = re.sub(r'(\n  tokens: ).*', r"\1...", text)  # made anew each time
+    if os.environ.get("STOKER_UPDATE_GOLDEN"):
+        os.makedirs(os.path.dirname(GOLDEN), exist_ok=True)
+        with open(GOLDEN, "w", encoding="utf-8") as file:
+            file.write(text)
+    with open(GOLDEN, encoding="utf-8") as file:
+        check("default: as in the golden file", file.read() == text,
+              f"differs from {os.path.relpath(GOLDEN, ROOT)}; STOKER_UPDATE_GOLDEN=1 writes it anew")
+
+
+def documents():
+    done = subprocess.run([sys.executable, f"{ROOT}/scripts/chart-docs", "--check", CHART], capture_output=True, text=True,
+                          check=False)
+    check("README.md and schema say what values.yaml says", done.returncode == 0, done.stderr)
+    with open(f"{ROOT}/VERSION", encoding="utf-8") as file:
+        version = file.read().strip()
+    with open(f"{CHART}/Chart.yaml", encoding="utf-8") as file:
+        same("appVersion is Stoker's version", yaml.safe_load(file)["appVersion"], version)
+
+
+def shown_values(folder):
+    """The values that the how-to shows, each in a file."""
+    with open(INSTALL, encoding="utf-8") as file:
+        blocks = re.findall(r"^```yaml file=(\S*values\S*)\n(.*?)^```", file.read(), re.M | re.S)
+    for name, text in blocks:
+        path = f"{folder}/{name}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        yield f"install.md {name.removesuffix('.yaml')}", [path]
+
+
+def main():
+    schemas = Schemas(KUBERNETES, CRDS)
+    with tempfile.TemporaryDirectory() as folder:
+        hours = f"{folder}/hours.yaml"
+        with open(hours, "w", encoding="utf-8") as file:
+            file.write(HOURS)
+        cases = {os.path.basename(path).removesuffix("-values.yaml"): [path]
+                 for path in sorted(glob.glob(f"{CHART}/ci/*-values.yaml"))}
+        cases.update(shown_values(folder))
+        scenarios = {name: scenario(name, values, schemas, folder) for name, values in cases.items()}
+        if not all(scenarios.values()):
+            return 1
+        rights(scenarios)
+        network(scenarios["default"])
+        same("networkpolicy-off has none", one(scenarios["networkpolicy-off"], "NetworkPolicy"), None)
+        restarts(folder, hours)
+        refuses(folder)
+        carries(folder, schemas)
+        documents()
+        starts(tempfile.mkdtemp(dir=folder), hours)
+        starts_with_tls(tempfile.mkdtemp(dir=folder), hours)
+        golden()
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

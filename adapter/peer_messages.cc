@@ -8,7 +8,7 @@
 namespace stoker::adapter {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;  // not ordered_json, which takes n² for n keys
 using Kind = Reading::Kind;
 
 constexpr std::size_t kMaxIds = 10'000;
@@ -116,8 +116,13 @@ bool ReadList(const Json& json, const char* key, Read read, std::vector<T>& out)
 }  // namespace
 
 std::size_t EncodedSize(const SourceReadings& source) {
-  constexpr std::size_t kReading = 40;
-  return source.id.size() + kReading * (source.readings.size() + 1);
+  return source.id.size() + kEncodedReading * (source.readings.size() + 1);
+}
+
+std::size_t EncodedSize(const NamedValue& value) {
+  constexpr std::size_t kEscaped = 6;
+  constexpr std::size_t kAround = 80;
+  return kEscaped * value.name.size() + kAround;
 }
 
 std::string EncodePeerMessage(const PeerMessage& message) {

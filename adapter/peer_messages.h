@@ -42,8 +42,11 @@ struct PeerMessage {
   friend bool operator==(const PeerMessage&, const PeerMessage&) = default;
 };
 
-/// About so many bytes a source takes in a message.
+/// At most so many bytes a reading takes in a message.
+inline constexpr std::size_t kEncodedReading = 56;
+/// At most so many bytes these take in a message; `id` as SourceId writes it.
 std::size_t EncodedSize(const SourceReadings& source);
+std::size_t EncodedSize(const NamedValue& value);
 
 std::string EncodePeerMessage(const PeerMessage& message);
 

@@ -26,6 +26,7 @@ constexpr Duration kFetchTimeout = milliseconds(200);
 constexpr Duration kStartTimeout = seconds(3);
 constexpr Duration kLookupPeriod = seconds(10);
 constexpr Duration kLookupSoonest = seconds(1);  // however often strangers call
+constexpr int kFailuresToTell = 3;               // a Service takes a while to know new replicas
 constexpr Duration kFirstBackoff = milliseconds(200);
 constexpr Duration kLongestBackoff = seconds(5);
 constexpr std::size_t kMaxSent = 900U << 10U;  // under the 1 MiB that listeners take
@@ -34,7 +35,7 @@ constexpr std::size_t kMaxIds = 5'000;
 /// A value from further in the future is a clock that is wrong, and would outlast every later one.
 constexpr Duration kMaxSkew = std::chrono::minutes(1);
 
-/// The readings of `window` from `since` on, and what is good before.
+/// The readings of `window` from `since` on.
 std::vector<Reading> Since(const ReadingWindow& window, WallTime since) {
   if (!window) return {};
   const auto from = std::find_if(window->begin(), window->end(), [since](const Reading& reading) {
@@ -58,6 +59,11 @@ struct Peers::Sibling {
   bool sending = false;
   Duration backoff{0};
   MonoTime not_before{};
+
+  void AddUnsent(const std::string& id, WallTime since) {
+    const auto [known, added] = unsent.emplace(id, since);
+    if (!added) known->second = std::min(known->second, since);
+  }
 };
 
 /// Sources whose windows are being asked for. Guarded by Core::mutex.
@@ -88,6 +94,8 @@ struct Peers::Core : std::enable_shared_from_this<Core> {
   bool flush_planned = false;
   MonoTime start_deadline{};
   MonoTime next_lookup_by_stranger{};
+  bool looking_up = false;  ///< for a stranger; name servers may take longer than they call
+  int failed_lookups = 0;   ///< in a row
   std::pair<int, int> reported{-1, -1};
   std::vector<std::pair<std::string, std::function<void()>>> wanted;
   BatchPtr batch;
@@ -112,6 +120,7 @@ struct Peers::Core : std::enable_shared_from_this<Core> {
   // Finding siblings.
   void KeepLookingUp();
   void LookUp();
+  void OnLookedUp(const Result<std::vector<std::string>>& resolved);
   void SetAddresses(const std::vector<std::string>& addresses);
   void OnCaller(const std::string& instance);
   void Report();
@@ -187,16 +196,26 @@ void Peers::Core::LookUp() {
         addresses.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port));
       }
       SetAddresses(addresses);
-    } else {
-      // Whom we know, we keep: those who are gone will not answer.
-      deps.logger.Debug("no sibling replica found", {{"error", resolved.error().message}});
     }
+    OnLookedUp(resolved);
   }
   {
     const std::scoped_lock lock(mutex);
     found = true;
   }
   StartBatch();
+}
+
+// One line when the name stays unknown. Whom we know, we keep: those who are gone will not answer.
+void Peers::Core::OnLookedUp(const Result<std::vector<std::string>>& resolved) {
+  {
+    const std::scoped_lock lock(mutex);
+    failed_lookups = resolved ? 0 : failed_lookups + 1;
+    if (failed_lookups != kFailuresToTell) return;
+  }
+  deps.logger.Warn(
+      "sibling replicas cannot be looked up; check server.peers.service, a headless Service",
+      {{"error", resolved.error().message}});
 }
 
 void Peers::Core::SetAddresses(const std::vector<std::string>& addresses) {
@@ -240,7 +259,12 @@ void Peers::Core::OnCaller(const std::string& instance) {
     sibling->not_before = now;
     Kick(sibling);
   }
-  if (!options.service.empty()) Soon([](Core& core) { core.LookUp(); });
+  if (options.service.empty() || std::exchange(looking_up, true)) return;
+  Soon([](Core& core) {
+    core.LookUp();
+    const std::scoped_lock done(core.mutex);
+    core.looking_up = false;
+  });
 }
 
 void Peers::Core::Report() {
@@ -292,38 +316,51 @@ void Peers::Core::Kick(const SiblingPtr& sibling) {
 
 void Peers::Core::Send(const SiblingPtr& sibling) {
   std::map<std::string, WallTime> unsent;
-  PeerMessage message;
-  message.instance = options.instance;
-  std::set<std::string> values;
+  std::set<std::string> unsent_values;
   {
     const std::scoped_lock lock(mutex);
     unsent.swap(sibling->unsent);
-    values.swap(sibling->unsent_values);
+    unsent_values.swap(sibling->unsent_values);
   }
+  PeerMessage message;
+  message.instance = options.instance;
   std::map<std::string, WallTime> sent;
+  std::set<std::string> sent_values;
   std::size_t size = 0;
+  while (!unsent_values.empty() && size < kMaxSent) {
+    auto name = unsent_values.extract(unsent_values.begin());
+    if (const auto value = deps.pushed.Get(name.value())) {
+      size += EncodedSize(message.values.emplace_back(NamedValue{name.value(), *value}));
+    }
+    sent_values.insert(std::move(name));
+  }
   while (!unsent.empty() && size < kMaxSent) {
     const auto next = unsent.begin();
-    SourceReadings source{next->first, Since(poller.load()->window(next->first), next->second)};
-    size += EncodedSize(source);
-    if (size >= kMaxSent && !sent.empty()) break;
-    if (!source.readings.empty()) message.sources.push_back(std::move(source));
-    sent.insert(unsent.extract(next));
-  }
-  for (const std::string& name : values) {
-    if (const auto value = deps.pushed.Get(name)) message.values.push_back({name, *value});
-  }
-  if (!unsent.empty()) {
-    const std::scoped_lock lock(mutex);
-    sibling->unsent.merge(unsent);  // what was published meanwhile is later than these
-    for (const auto& [id, since] : unsent) {
-      WallTime& mine = sibling->unsent[id];
-      mine = std::min(mine, since);
+    const ReadingWindow window = poller.load()->window(next->first);
+    if (!window) {  // gone, or its first reading will be published
+      unsent.erase(next);
+      continue;
     }
+    SourceReadings source{next->first, Since(window, next->second)};
+    sent.insert(*next);
+    if (const std::size_t room = (kMaxSent - size) / kEncodedReading;
+        source.readings.size() > room) {
+      next->second = source.readings[room].time;  // the rest goes with the next message
+      source.readings.resize(room);
+    } else {
+      unsent.erase(next);
+    }
+    size += EncodedSize(source);
+    if (!source.readings.empty()) message.sources.push_back(std::move(source));
+  }
+  if (!unsent.empty() || !unsent_values.empty()) {
+    const std::scoped_lock lock(mutex);
+    for (const auto& [id, since] : unsent) sibling->AddUnsent(id, since);
+    sibling->unsent_values.merge(unsent_values);
   }
   const Result<PeerMessage> answer =
       Ask(*sibling, kReadingsPath, message, deps.clock.MonotonicNow() + kSendTimeout);
-  OnSent(sibling, sent, std::move(values), answer);
+  OnSent(sibling, sent, std::move(sent_values), answer);
 }
 
 void Peers::Core::OnSent(const SiblingPtr& sibling,
@@ -344,10 +381,7 @@ void Peers::Core::OnSent(const SiblingPtr& sibling,
     } else {
       sibling->state = State::kUnreachable;
       sibling->backoff = std::clamp(sibling->backoff * 2, kFirstBackoff, kLongestBackoff);
-      for (const auto& [id, since] : sent) {
-        const auto [known, added] = sibling->unsent.emplace(id, since);
-        if (!added) known->second = std::min(known->second, since);
-      }
+      for (const auto& [id, since] : sent) sibling->AddUnsent(id, since);
       sibling->unsent_values.merge(sent_values);
     }
     // What is left goes on its way when it has gathered for a while; after a failure, later.
@@ -490,9 +524,7 @@ void Peers::Stop() { core_->stop.request_stop(); }
 void Peers::Publish(const std::string& id, WallTime since) {
   const std::scoped_lock lock(core_->mutex);
   for (const auto& [address, sibling] : core_->siblings) {
-    if (sibling->state == Sibling::State::kSelf) continue;
-    const auto [known, added] = sibling->unsent.emplace(id, since);
-    if (!added) known->second = std::min(known->second, since);
+    if (sibling->state != Sibling::State::kSelf) sibling->AddUnsent(id, since);
   }
   if (std::exchange(core_->flush_planned, true)) return;
   core_->Later(core_->deps.timers, core_->deps.clock.MonotonicNow() + kGather, [](Core& core) {
@@ -514,7 +546,9 @@ void Peers::Fetch(const std::string& id, std::function<void()> done) {
     const std::scoped_lock lock(core_->mutex);
     core_->wanted.emplace_back(id, std::move(done));
   }
-  core_->Soon([](Core& core) { core.StartBatch(); });
+  // Not on the pool, which siblings and name servers that do not answer may keep busy.
+  core_->Later(
+      core_->deps.timers, core_->deps.clock.MonotonicNow(), [](Core& core) { core.StartBatch(); });
 }
 
 Result<std::string> Peers::TakeReadings(std::string_view body) {

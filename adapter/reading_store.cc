@@ -1,6 +1,7 @@
 #include "adapter/reading_store.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace stoker::adapter {
@@ -28,12 +29,14 @@ std::vector<Reading>::iterator FirstFrom(std::vector<Reading>& readings, WallTim
       });
 }
 
-void Insert(const Reading& reading, std::vector<Reading>& into) {
-  const auto at = FirstFrom(into, reading.time);
-  if (at != into.end() && at->time == reading.time) {
-    *at = JoinReadings(*at, reading);
+bool Earlier(const Reading& a, const Reading& b) { return a.time < b.time; }
+
+/// Adds a reading that is not earlier than the last.
+void Append(const Reading& reading, std::vector<Reading>& to) {
+  if (!to.empty() && to.back().time == reading.time) {
+    to.back() = JoinReadings(to.back(), reading);
   } else {
-    into.insert(at, reading);
+    to.push_back(reading);
   }
 }
 
@@ -62,11 +65,17 @@ Reading JoinReadings(const Reading& a, const Reading& b) {
 ReadingWindow MergeReadings(const ReadingWindow& window,
                             std::span<const Reading> readings,
                             Duration lookback) {
+  if (readings.empty()) return window;
+  std::vector<Reading> all(readings.begin(), readings.end());
+  std::sort(all.begin(), all.end(), Earlier);
+  if (window) {
+    const auto middle = all.insert(all.begin(), window->begin(), window->end()) +
+                        static_cast<std::ptrdiff_t>(window->size());
+    std::inplace_merge(all.begin(), middle, all.end(), Earlier);
+  }
   auto next = std::make_shared<std::vector<Reading>>();
-  next->reserve((window ? window->size() : 0) + readings.size());
-  if (window) *next = *window;
-  for (const Reading& reading : readings) Insert(reading, *next);
-  if (next->empty()) return window;
+  next->reserve(all.size());
+  for (const Reading& reading : all) Append(reading, *next);
 
   const auto begin = FirstFrom(*next, next->back().time - lookback);
   std::vector<Reading> kept = LastGood({next->begin(), begin});
@@ -88,7 +97,7 @@ ReadingWindow RewindTo(const ReadingWindow& window, WallTime slot) {
   if (has_value) return next;
   for (Reading& reading : kept) {
     reading.time = slot;
-    Insert(reading, *next);
+    Append(reading, *next);
   }
   return next;
 }

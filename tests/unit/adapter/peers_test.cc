@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+
 #include "adapter/peer_messages.h"
 #include "tests/testing/fake_signals.h"
 #include "tests/testing/scaler_world.h"
@@ -73,9 +76,11 @@ class Names final : public http::NameResolver {
  public:
   Result<std::vector<std::string>> Resolve(const std::string& host) override {
     asked.push_back(host);
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
     return answer;
   }
   std::vector<std::string> asked;
+  std::function<void()> meanwhile;  ///< happens while the name server is asked, once
   Result<std::vector<std::string>> answer = std::vector<std::string>{"10.0.0.1", "fd00::2"};
 };
 
@@ -269,6 +274,80 @@ TEST_F(PeersTest, AStrangersCallIsFollowedUp) {
   EXPECT_EQ(names_.asked.size(), 2U) << "not at each call";
 }
 
+TEST_F(PeersTest, StrangersDoNotPileUpLookups) {
+  Start();
+  PeerMessage hello;
+  hello.instance = "new";
+  const std::string body = EncodePeerMessage(hello);
+  names_.meanwhile = [&] {  // the name server takes 5 s, and strangers go on calling
+    for (int i = 0; i < 5; ++i) {
+      world_.clock.Advance(seconds(1));
+      ASSERT_TRUE(peers_->TakeReadings(body));
+    }
+  };
+  ASSERT_TRUE(peers_->TakeReadings(body));
+  world_.executor.RunReady();
+  EXPECT_EQ(names_.asked.size(), 2U);
+}
+
+TEST_F(PeersTest, ANameThatStaysUnknownIsOneLine) {
+  names_.answer = Fail(ErrorCode::kUnavailable, "stoker.svc: Name or service not known");
+  Start();
+  EXPECT_THAT(world_.logger.text(), Not(HasSubstr("looked up")));
+  world_.clock.Advance(std::chrono::minutes(5));
+  EXPECT_EQ(world_.logger.lines().size(), 1U) << world_.logger.text();
+  EXPECT_THAT(world_.logger.text(), HasSubstr("check server.peers.service"));
+  EXPECT_THAT(world_.logger.text(), HasSubstr("Name or service not known"));
+}
+
+TEST_F(PeersTest, WhatIsTooLongForOneMessageComesInSeveral) {
+  constexpr std::size_t kListenersTake = 1U << 20U;
+  constexpr int kReadings = 25'000;
+  constexpr int kValues = 1'200;
+  std::set<WallTime> heard;
+  std::set<std::string> names;
+  answer_ = [&](const HttpRequest& request) -> Result<HttpResponse> {
+    if (request.body.size() > kListenersTake) return Status(413);
+    const Result<PeerMessage> message = DecodePeerMessage(request.body);
+    for (const SourceReadings& source : message->sources) {
+      for (const Reading& reading : source.readings) heard.insert(reading.time);
+    }
+    for (const NamedValue& value : message->values) names.insert(value.name);
+    return Ok(std::string("other"));
+  };
+  names_.answer = std::vector<std::string>{};
+  Start();
+  upstream_.Set("a", 5);
+  const auto lease = Read("a", hours(24));
+  std::vector<Reading> readings;
+  for (int i = 1; i <= kReadings; ++i) {
+    readings.push_back({.time = world_.clock.WallNow() - seconds(i),
+                        .kind = Reading::Kind::kValue,
+                        .value = -1.2345678901234567e-300,
+                        .at_least = true});
+  }
+  poller_->Merge(Id("a"), readings);
+  for (int i = 0; i < kValues; ++i) {
+    world_.pushed.Set(std::string(1000, 'n') + std::to_string(i), {1, world_.clock.WallNow()});
+  }
+  names_.answer = std::vector<std::string>{"10.0.0.1"};
+  world_.clock.Advance(seconds(14));
+  EXPECT_EQ(heard.size(), kReadings + 1U);
+  EXPECT_EQ(names.size(), std::size_t{kValues});
+  EXPECT_EQ(observed_.reached, 1);
+}
+
+TEST_F(PeersTest, WhoIsDownIsNotToldOfSourcesThatWent) {
+  answer_ = [](const HttpRequest&) -> Result<HttpResponse> {
+    return Fail(ErrorCode::kUnavailable, "connection refused");
+  };
+  Start("", {"10.0.0.1:8080"});
+  upstream_.Set("a", 5);
+  Read("a").reset();
+  world_.clock.Advance(seconds(30));
+  EXPECT_THAT(world_.transport->requests().back().body, Not(HasSubstr(Id("a"))));
+}
+
 TEST_F(PeersTest, OnlyKnownSourcesAndBelievableTimesAreTaken) {
   upstream_.Set("a", 5);
   Start();
@@ -385,6 +464,11 @@ TEST_F(PeersTest, NobodyWaitsForLongForWhoDoesNotAnswer) {
   EXPECT_FALSE(done);
   world_.clock.Advance(milliseconds(1));
   EXPECT_TRUE(done);
+
+  bool later = false;
+  peers.Fetch("y", [&] { later = true; });
+  world_.clock.Advance(milliseconds(200));
+  EXPECT_TRUE(later);
 }
 
 }  // namespace

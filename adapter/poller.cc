@@ -219,31 +219,27 @@ void Poller::Core::OnFetched(const std::shared_ptr<Polled>& polled) {
 
 void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
   std::shared_ptr<scalers::Source> source;
+  scalers::PollContext context;
+  const MonoTime begin = clock.MonotonicNow();
   bool has_past = true;
   {
     const std::scoped_lock lock(mutex);
-    if (!polled->leases.empty()) source = polled->source;
-    has_past = polled->status.attempted || HasGoodReading(polled->window);
-  }
-  if (source && !has_past) ReadPast(polled, *source, slot);
-
-  scalers::PollContext context;
-  const MonoTime begin = clock.MonotonicNow();
-  {
-    const std::scoped_lock lock(mutex);
     if (!polled->leases.empty()) {
+      source = polled->source;
       const double enough = polled->needs.enough();
       context.slot = slot;
       context.deadline = begin + polled->needs.timeout();
       context.stop = stop.get_token();
       if (std::isfinite(enough)) context.enough = enough;
-    } else {
-      source = nullptr;
+      has_past = HasGoodReading(polled->window);
     }
   }
   Result<scalers::Observation> outcome = Fail(ErrorCode::kCancelled, "no longer needed");
   if (source) outcome = source->Poll(context);
-  Finish(polled, slot, std::move(outcome), clock.MonotonicNow() - begin);
+  const Duration took = clock.MonotonicNow() - begin;
+  // Not before an upstream that was down at our start answers: until then it cannot tell.
+  if (outcome && !has_past) ReadPast(polled, *source, slot);
+  Finish(polled, slot, std::move(outcome), took);
 }
 
 // What stabilization and step look back on, where no sibling could tell. Without it the first

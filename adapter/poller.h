@@ -54,8 +54,8 @@ struct SourceNeeds {
 /// Polls each distinct source once per interval, however many use it, on slots aligned to the wall
 /// clock, and keeps its window of readings. The shortest interval asked for wins. Thread-safe.
 ///
-/// A new source gets its past before its first poll: the window of a sibling replica, or, when none
-/// has one and a user looks back, what the upstream itself can still tell.
+/// A new source gets its past: before its first poll the window of a sibling replica, or, when none
+/// has one and a user looks back, with its first good reading what the upstream can still tell.
 ///
 /// Timers run on `timers`, polls on `pool`: a pool full of slow upstreams never delays a timer. The
 /// destructor cancels; both executors must be stopped or drained before what callbacks refer to

@@ -220,8 +220,10 @@ TEST_F(PollerTest, WhatSiblingsReadIsNewsToTheUsers) {
 /// Knows the readings of all slots but those of the last minute.
 class WithPast final : public scalers::Source {
  public:
-  explicit WithPast(std::vector<scalers::SlotSpan>& asked) : asked_(asked) {}
+  explicit WithPast(std::vector<scalers::SlotSpan>& asked, const bool* down = nullptr)
+      : asked_(asked), down_(down) {}
   Result<scalers::Observation> Poll(const scalers::PollContext&) override {
+    if (down_ != nullptr && *down_) return Fail(ErrorCode::kUnavailable, "down");
     return testing::FakeUpstream::Value(1);
   }
   Result<std::vector<Reading>> PastReadings(const scalers::SlotSpan& span,
@@ -237,9 +239,10 @@ class WithPast final : public scalers::Source {
 
  private:
   std::vector<scalers::SlotSpan>& asked_;
+  const bool* const down_;
 };
 
-TEST_F(PollerTest, ReadsThePastThatUsersLookBackOnBeforeTheFirstPoll) {
+TEST_F(PollerTest, ReadsThePastThatUsersLookBackOnWithTheFirstPoll) {
   std::vector<scalers::SlotSpan> asked;
   scalers::SignalDefinition definition = Definition("a");
   definition.make_source = [&asked] { return std::make_unique<WithPast>(asked); };
@@ -265,6 +268,25 @@ TEST_F(PollerTest, ReadsThePastThatUsersLookBackOnBeforeTheFirstPoll) {
   const auto recent = poller_.Acquire(definition, Needs(seconds(15)));
   world_.executor.RunReady();
   EXPECT_TRUE(asked.empty()) << "nobody looks back";
+}
+
+// Else the first target after an outage that we started in would be smaller than the last before.
+TEST_F(PollerTest, ReadsThePastOnceAnUpstreamThatWasDownAtTheStartIsBack) {
+  std::vector<scalers::SlotSpan> asked;
+  bool down = true;
+  scalers::SignalDefinition definition = Definition("a");
+  definition.make_source = [&] { return std::make_unique<WithPast>(asked, &down); };
+  SourceNeeds needs = Needs(seconds(15));
+  needs.lookback = minutes(5);
+  const auto lease = poller_.Acquire(definition, std::move(needs));
+  world_.executor.RunReady();
+  world_.clock.Advance(minutes(1));
+  EXPECT_TRUE(asked.empty()) << "it cannot tell";
+  down = false;
+  world_.clock.Advance(seconds(15));
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(lease->window()->front().value, 30);
+  EXPECT_EQ(lease->window()->back().value, 1);
 }
 
 TEST_F(PollerTest, NeedsOfManyUsersComeAndGo) {

@@ -263,9 +263,8 @@ void App::Impl::Reload() {
   logger.Info("configuration reloaded", {{"policies", std::to_string(next->policies.size())}});
   if (!SameListeners(current->server, next->server)) {
     logger.Warn(
-        "listeners, TLS files, auth, peers or kedaE2e of `server` changed; they take effect after "
-        "a "
-        "restart");
+        "listeners, TLS files, auth, peers, metrics or kedaE2e of `server` changed; they take "
+        "effect after a restart");
   }
 }
 

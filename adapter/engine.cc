@@ -153,7 +153,7 @@ void Engine::OnDecision(const policy::Policy& policy,
   if (fails_now && !failed_before) {
     deps_.logger.Error(
         "no target: KEDA now gets UNAVAILABLE, and its fallback acts if the ScaledObject has one; "
-        "restore the upstream",
+        "the error names the signal that needs a reading",
         {{"policy", policy.name}, {"error", now->error->message}});
   } else if (failed_before && !now->error) {
     deps_.logger.Info(

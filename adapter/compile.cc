@@ -181,18 +181,20 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   }
   const scalers::SignalContext context{
       .connections = compiled->connections, .name_space = "", .inline_object = false, .deps = deps};
+  const bool manual_allowed = compiled->server.manual.enabled;
   for (const config::Node::Entry& entry : document.policies.entries()) {
     if (same_connections) {
       const auto same = previous->policies.find(entry.key);
       if (same != previous->policies.end() &&
           same->second.fingerprint == Fingerprint(entry.value)) {
+        if (!manual_allowed) CheckManual(same->second, entry.value, diagnostics);
         compiled->policies.insert(*same);
         continue;
       }
     }
     std::optional<CompiledPolicy> policy =
         CompilePolicy(entry.key, entry.value, registry, context, diagnostics);
-    if (policy && !compiled->server.manual.enabled) CheckManual(*policy, entry.value, diagnostics);
+    if (policy && !manual_allowed) CheckManual(*policy, entry.value, diagnostics);
     if (policy) compiled->policies.emplace(entry.key, std::move(*policy));
   }
   if (diagnostics.items().size() != before) return nullptr;

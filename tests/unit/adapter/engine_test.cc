@@ -608,6 +608,20 @@ TEST_F(KedaE2eTest, OnlyInItsMode) {
   EXPECT_EQ(engine_.Decide(ref).error().code, ErrorCode::kPermissionDenied);
 }
 
+TEST_F(KedaE2eTest, ManualSignalsThatAreSwitchedOffAreRefusedThoughTheirPolicyStays) {
+  const std::string policies =
+      "policies: {etl: {signals: {batch: {type: manual, name: nightly, targetSize: 5}}}}\n";
+  Apply("server: {manual: {enabled: true}}\n" + policies);
+  config::Diagnostics diagnostics;
+  config::Document document;
+  document.policies = *config::ParseYaml(policies, "test.yaml", diagnostics)->Find("policies");
+  EXPECT_FALSE(
+      CompileConfig(document, registry_, world_.deps, engine_.config().get(), diagnostics));
+  EXPECT_EQ(diagnostics.ToString(),
+            "test.yaml:1:35: policies.etl.signals.batch: manual signals are off; set "
+            "server.manual.enabled: true");
+}
+
 TEST_F(KedaE2eTest, ManualSignalsAreListedWithTheirName) {
   Apply(R"(
 server: {manual: {enabled: true}}

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -85,10 +86,12 @@ class Decisions {
                           std::function<void(Result<DecisionPtr>)> done) = 0;
 
   /// The value for one metric of the object (`s0-` prefixes already stripped; "" is the first one),
-  /// read from a decision of this object. kNotFound for a name that Specs does not have.
-  virtual Result<MetricAnswer> Value(const ObjectRef& object,
-                                     const std::string& metric,
-                                     const policy::Decision& decision) = 0;
+  /// read from the decision that DecideSoon gives, when and as that calls back. kNotFound for a
+  /// name that Specs does not have.
+  virtual void ValueSoon(const ObjectRef& object,
+                         std::string_view metric,
+                         MonoTime deadline,
+                         std::function<void(Result<MetricAnswer>)> done) = 0;
 
   /// Calls `changed` after each new decision for the object (possibly equal to the last), on an
   /// executor thread, until the returned handle is destroyed; the destructor waits for a call in

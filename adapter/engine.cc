@@ -463,26 +463,55 @@ Result<std::vector<MetricSpec>> Engine::Specs(const ObjectRef& ref) {
   return TriggerSpecs(*trigger, nullptr);
 }
 
-Result<DecisionPtr> Engine::Decide(const ObjectRef& ref) {
+Result<Engine::Answer> Engine::AnswerNow(const ObjectRef& ref) {
   Result<ObjectPtr> object = Resolve(ref);
-  if (!object) return Fail(object.error());
-  const Result<EvaluationPtr> bound = (*object)->Bound();
-  if (!bound) return Fail(bound.error());
+  if (!object) return Fail(std::move(object.error()));
+  Result<EvaluationPtr> bound = (*object)->Bound();
+  if (!bound) return Fail(std::move(bound.error()));
   DecisionPtr decision = (*bound)->Current();
-  if (decision->error) return Fail(*decision->error);
-  return decision;
+  return Answer{*std::move(object), *std::move(bound), std::move(decision)};
+}
+
+Result<DecisionPtr> Engine::Decide(const ObjectRef& ref) {
+  Result<Answer> answer = AnswerNow(ref);
+  if (!answer) return Fail(std::move(answer.error()));
+  if (answer->decision->error) return Fail(*answer->decision->error);
+  return std::move(answer->decision);
 }
 
 void Engine::DecideSoon(const ObjectRef& ref,
                         MonoTime deadline,
                         std::function<void(Result<DecisionPtr>)> done) {
-  const Result<ObjectPtr> object = Resolve(ref);
-  if (!object) return done(Fail(object.error()));
-  const Result<EvaluationPtr> bound = (*object)->Bound();
-  if (!bound) return done(Fail(bound.error()));
-  const EvaluationPtr& evaluation = *bound;
-  const DecisionPtr decision = evaluation->Current();
-  if (!decision->error) return done(decision);
+  Result<Answer> answer = AnswerNow(ref);
+  if (!answer) return done(Fail(std::move(answer.error())));
+  if (!answer->decision->error) return done(std::move(answer->decision));
+  Await(*answer, deadline, std::move(done));
+}
+
+void Engine::ValueSoon(const ObjectRef& ref,
+                       std::string_view metric,
+                       MonoTime deadline,
+                       std::function<void(Result<MetricAnswer>)> done) {
+  const Result<Answer> answer = AnswerNow(ref);
+  if (!answer) return done(Fail(answer.error()));
+  const Trigger& trigger = answer->object->trigger;
+  const std::shared_ptr<const policy::Policy>& policy = answer->evaluation->policy();
+  if (!answer->decision->error) {
+    return done(TriggerValue(trigger, *policy, metric, *answer->decision));
+  }
+  Await(*answer,
+        deadline,
+        [object = answer->object, policy, metric = std::string(metric), done = std::move(done)](
+            const Result<DecisionPtr>& decision) {
+          if (!decision) return done(Fail(decision.error()));
+          done(TriggerValue(object->trigger, *policy, metric, **decision));
+        });
+}
+
+void Engine::Await(const Answer& answer,
+                   MonoTime deadline,
+                   std::function<void(Result<DecisionPtr>)> done) {
+  const auto& [object, evaluation, decision] = answer;
   if (!Waiting(*decision) || stopped_.load()) return done(Fail(*decision->error));
 
   auto waiter = std::make_shared<Waiter>();
@@ -527,15 +556,11 @@ void Engine::Waiter::Finish(Result<DecisionPtr> result) {
   if (call) call(std::move(result));
 }
 
-Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
-                                   const std::string& metric,
-                                   const policy::Decision& decision) {
-  const Result<ObjectPtr> object = Resolve(ref);
-  if (!object) return Fail(object.error());
-  const Result<EvaluationPtr> bound = (*object)->Bound();
-  if (!bound) return Fail(bound.error());
-  const policy::Policy& policy = *(*bound)->policy();
-  const std::vector<MetricSpec> specs = TriggerSpecs((*object)->trigger, &policy);
+Result<MetricAnswer> Engine::TriggerValue(const Trigger& trigger,
+                                          const policy::Policy& policy,
+                                          std::string_view metric,
+                                          const policy::Decision& decision) {
+  std::vector<MetricSpec> specs = TriggerSpecs(trigger, &policy);
   std::size_t index = 0;
   if (!metric.empty()) {
     const auto found = std::find_if(specs.begin(), specs.end(), [&](const MetricSpec& spec) {
@@ -546,8 +571,8 @@ Result<MetricAnswer> Engine::Value(const ObjectRef& ref,
     }
     index = static_cast<std::size_t>(found - specs.begin());
   }
-  MetricAnswer answer{specs[index].name, double(decision.target_replicas)};
-  if (const std::optional<double>& target = (*object)->trigger.metric_target) {
+  MetricAnswer answer{std::move(specs[index].name), double(decision.target_replicas)};
+  if (const std::optional<double>& target = trigger.metric_target) {
     answer.value = decision.stepped * *target;
   }
   if (policy.metric_mode == policy::MetricMode::kPerSignal && index < decision.signals.size()) {

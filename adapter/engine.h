@@ -78,9 +78,10 @@ class Engine final : public Decisions {
   void DecideSoon(const ObjectRef& object,
                   MonoTime deadline,
                   std::function<void(Result<DecisionPtr>)> done) override;
-  Result<MetricAnswer> Value(const ObjectRef& object,
-                             const std::string& metric,
-                             const policy::Decision& decision) override;
+  void ValueSoon(const ObjectRef& object,
+                 std::string_view metric,
+                 MonoTime deadline,
+                 std::function<void(Result<MetricAnswer>)> done) override;
   Result<std::unique_ptr<Subscription>> Subscribe(
       const ObjectRef& object, std::function<void(const DecisionPtr&)> changed) override;
   [[nodiscard]] std::vector<ObjectView> Objects() const override;
@@ -105,12 +106,28 @@ class Engine final : public Decisions {
   };
   using ObjectPtr = std::shared_ptr<Object>;
   using EvaluationPtr = std::shared_ptr<Evaluation>;
+  /// An object, what it is bound to, and the decision of now, which may be an error.
+  struct Answer {
+    ObjectPtr object;
+    EvaluationPtr evaluation;
+    DecisionPtr decision;
+  };
 
   static std::vector<MetricSpec> TriggerSpecs(const Trigger& trigger, const policy::Policy* policy);
+  static Result<MetricAnswer> TriggerValue(const Trigger& trigger,
+                                           const policy::Policy& policy,
+                                           std::string_view metric,
+                                           const policy::Decision& decision);
   Status CheckInline(const ObjectRef& ref,
                      const Trigger& trigger,
                      const CompiledConfig& config) const;
   Result<ObjectPtr> Resolve(const ObjectRef& ref, bool keep_unknown = false);
+  Result<Answer> AnswerNow(const ObjectRef& ref);
+  /// Finishes what `answer` leaves open: calls back with its error, or once the first readings
+  /// came.
+  void Await(const Answer& answer,
+             MonoTime deadline,
+             std::function<void(Result<DecisionPtr>)> done);
   Result<EvaluationPtr> Bind(const ObjectRef& ref,
                              const Trigger& trigger,
                              const CompiledConfig& config,

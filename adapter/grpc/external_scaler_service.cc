@@ -206,6 +206,7 @@ class UnaryCall final {
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
   ~UnaryCall() {
+    if (finished_) return;
     // The question was dropped: the executor stopped before the first reading came.
     Finish({grpc::StatusCode::UNAVAILABLE, "shutting down; ask another replica"});
   }
@@ -404,19 +405,15 @@ grpc::ServerUnaryReactor* ExternalScalerService::GetMetrics(grpc::CallbackServer
     if (!request->has_scaledobjectref()) {
       return call->Finish(Error{ErrorCode::kInvalidArgument, "scaledObjectRef is missing"});
     }
-    Result<ObjectRef> read = ReadObject(*context, request->scaledobjectref());
-    if (!read) return call->Finish(read.error());
-    const auto object = std::make_shared<const ObjectRef>(*std::move(read));
-    const std::string metric(StripTriggerPrefix(request->metricname()));
-    Decisions& decisions = core_->deps.decisions;
-    decisions.DecideSoon(
+    const Result<ObjectRef> object = ReadObject(*context, request->scaledobjectref());
+    if (!object) return call->Finish(object.error());
+    const std::string_view metric = StripTriggerPrefix(request->metricname());
+    core_->deps.decisions.ValueSoon(
         *object,
+        metric,
         call->started() + core_->options.answer_within,
-        [call, &decisions, object, metric, response](Result<DecisionPtr> answer) {
+        [call, metric, response](Result<MetricAnswer> value) {  // the request lives until Finish
           call->Run([&] {
-            const Result<DecisionPtr> decision = Usable(std::move(answer));
-            if (!decision) return call->Finish(decision.error());
-            const Result<MetricAnswer> value = decisions.Value(*object, metric, **decision);
             if (!value) return call->Finish(value.error());
             if (!std::isfinite(value->value) || value->value < 0) {
               // KEDA would read either as 0: an error lets its fallback act instead.
@@ -424,7 +421,11 @@ grpc::ServerUnaryReactor* ExternalScalerService::GetMetrics(grpc::CallbackServer
                   Error{ErrorCode::kInternal, "the metric's value is not a number of replicas"});
             }
             externalscaler::MetricValue* out = response->add_metricvalues();
-            out->set_metricname(metric.empty() ? value->name : metric);
+            if (metric.empty()) {
+              out->set_metricname(std::move(value->name));
+            } else {
+              out->set_metricname(metric.data(), metric.size());
+            }
             out->set_metricvalue(RoundUp(value->value));
             out->set_metricvaluefloat(value->value);
             call->Finish(grpc::Status::OK);

@@ -208,16 +208,27 @@ void FakeDecisions::DecideSoon(const ObjectRef& object,
   done(std::move(decision));
 }
 
-Result<MetricAnswer> FakeDecisions::Value(const ObjectRef& object,
-                                          const std::string& metric,
-                                          const policy::Decision& decision) {
+void FakeDecisions::ValueSoon(const ObjectRef& object,
+                              std::string_view metric,
+                              MonoTime deadline,
+                              std::function<void(Result<MetricAnswer>)> done) {
+  {
+    const std::scoped_lock lock(mutex_);
+    last_metric_ = metric;
+  }
+  DecideSoon(object, deadline, [this, done = std::move(done)](const Result<DecisionPtr>& decision) {
+    done(ValueOf(decision));
+  });
+}
+
+Result<MetricAnswer> FakeDecisions::ValueOf(const Result<DecisionPtr>& decision) const {
+  if (!decision) return Fail(decision.error());
+  if ((*decision)->error) return Fail(*(*decision)->error);
   const std::scoped_lock lock(mutex_);
-  Asked(object);
-  last_metric_ = metric;
   if (value_) return *value_;
   if (!specs_) return Fail(specs_.error());
   return MetricAnswer{.name = specs_->front().name,
-                      .value = static_cast<double>(decision.target_replicas)};
+                      .value = static_cast<double>((*decision)->target_replicas)};
 }
 
 Result<std::unique_ptr<adapter::Decisions::Subscription>> FakeDecisions::Subscribe(

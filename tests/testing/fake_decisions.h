@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapter/decisions.h"
@@ -30,7 +31,8 @@ class FakeDecisions final : public adapter::Decisions {
   void SetReplicas(int replicas) { SetDecision(MakeDecision(replicas)); }
   /// Tells subscribers about the current decision once more.
   void Notify();
-  /// Value's answer; by default the decision's target under the first spec's name.
+  /// ValueSoon's answer when there is a decision; by default the decision's target under the first
+  /// spec's name.
   void SetValue(Result<adapter::MetricAnswer> value);
   /// Subscribe fails with this from now on.
   void FailSubscribe(Error error);
@@ -46,7 +48,8 @@ class FakeDecisions final : public adapter::Decisions {
   void SetPolicies(std::vector<adapter::PolicyView> policies);
   void SetSignals(std::vector<adapter::SignalView> signals);
 
-  /// Objects asked about, oldest first, by any of Specs, Decide, DecideSoon, Value and Subscribe.
+  /// Objects asked about, oldest first, by any of Specs, Decide, DecideSoon, ValueSoon and
+  /// Subscribe.
   [[nodiscard]] std::vector<adapter::ObjectRef> asked() const;
   [[nodiscard]] std::string last_metric() const;
   [[nodiscard]] MonoTime last_deadline() const;
@@ -61,9 +64,10 @@ class FakeDecisions final : public adapter::Decisions {
   void DecideSoon(const adapter::ObjectRef& object,
                   MonoTime deadline,
                   std::function<void(Result<adapter::DecisionPtr>)> done) override;
-  Result<adapter::MetricAnswer> Value(const adapter::ObjectRef& object,
-                                      const std::string& metric,
-                                      const policy::Decision& decision) override;
+  void ValueSoon(const adapter::ObjectRef& object,
+                 std::string_view metric,
+                 MonoTime deadline,
+                 std::function<void(Result<adapter::MetricAnswer>)> done) override;
   Result<std::unique_ptr<Subscription>> Subscribe(
       const adapter::ObjectRef& object,
       std::function<void(const adapter::DecisionPtr&)> changed) override;
@@ -76,6 +80,8 @@ class FakeDecisions final : public adapter::Decisions {
   class Handle;
 
   void Asked(const adapter::ObjectRef& object);
+  [[nodiscard]] Result<adapter::MetricAnswer> ValueOf(
+      const Result<adapter::DecisionPtr>& decision) const;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -54,6 +54,15 @@ class EngineTest : public ::testing::Test {
     return decision ? (*decision)->target_replicas : -1;
   }
 
+  /// What the engine says without waiting.
+  Result<MetricAnswer> Value(const ObjectRef& ref, std::string_view metric) {
+    Result<MetricAnswer> answer = Fail(ErrorCode::kInternal, "not answered at once");
+    engine_.ValueSoon(ref, metric, world_.clock.MonotonicNow(), [&](Result<MetricAnswer> value) {
+      answer = std::move(value);
+    });
+    return answer;
+  }
+
   static constexpr const char* kPolicies = R"(
 policies:
   etl:
@@ -87,11 +96,10 @@ TEST_F(EngineTest, AnswersForAPolicy) {
   Apply(kPolicies);
   const ObjectRef ref = Ref({{"policy", "etl"}});
   EXPECT_EQ(Target(ref), 12);
-  const Result<DecisionPtr> decision = engine_.Decide(ref);
-  const Result<MetricAnswer> answer = engine_.Value(ref, "stoker-etl", **decision);
+  const Result<MetricAnswer> answer = Value(ref, "stoker-etl");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->value, 12);
-  const Result<MetricAnswer> wrong = engine_.Value(ref, "other", **decision);
+  const Result<MetricAnswer> wrong = Value(ref, "other");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, ErrorCode::kNotFound);
 }
@@ -210,6 +218,29 @@ TEST_F(EngineTest, InlineObjectsWaitForTheirFirstReading) {
   ASSERT_TRUE(answer.has_value());
   ASSERT_TRUE(*answer);
   EXPECT_EQ((**answer)->target_replicas, 3);
+}
+
+TEST_F(EngineTest, ValuesWaitForTheFirstReadingToo) {
+  upstream_.Set("c", 3);
+  Apply(kInline);
+  const ObjectRef ref = Ref({{"type", "fake"}, {"source", "c"}});
+  const auto specs = engine_.Specs(ref);
+  ASSERT_TRUE(specs);
+  std::optional<Result<MetricAnswer>> answer;
+  std::optional<Result<MetricAnswer>> wrong;
+  const MonoTime deadline = world_.clock.MonotonicNow() + milliseconds(500);
+  engine_.ValueSoon(ref, specs->front().name, deadline, [&](Result<MetricAnswer> value) {
+    answer = std::move(value);
+  });
+  engine_.ValueSoon(
+      ref, "other", deadline, [&](Result<MetricAnswer> value) { wrong = std::move(value); });
+  EXPECT_FALSE(answer.has_value());
+  world_.executor.RunReady();
+  ASSERT_TRUE(answer.has_value() && wrong.has_value());
+  ASSERT_TRUE(*answer);
+  EXPECT_EQ((*answer)->value, 3);
+  ASSERT_FALSE(*wrong);
+  EXPECT_EQ(wrong->error().code, ErrorCode::kNotFound);
 }
 
 /// Never answers, as a pool full of slow polls would look.
@@ -512,10 +543,11 @@ policies:
   const auto specs = engine_.Specs(ref);
   ASSERT_TRUE(specs);
   ASSERT_EQ(specs->size(), 2U);
-  const Result<DecisionPtr> decision = engine_.Decide(ref);
-  ASSERT_TRUE(decision);
-  EXPECT_EQ(engine_.Value(ref, "stoker-etl-queue", **decision)->value, 12);
-  EXPECT_EQ(engine_.Value(ref, "stoker-etl-jobs", **decision)->value, 4);
+  const Result<MetricAnswer> queue = Value(ref, "stoker-etl-queue");
+  const Result<MetricAnswer> jobs = Value(ref, "STOKER-ETL-JOBS");
+  ASSERT_TRUE(queue && jobs);
+  EXPECT_EQ(queue->value, 12);
+  EXPECT_EQ(jobs->value, 4);
 }
 
 TEST_F(EngineTest, ViewsShowObjectsPoliciesAndSignals) {
@@ -541,9 +573,7 @@ class KedaE2eTest : public EngineTest {
     world_.clock.Advance(seconds(1));
   }
   double Value(const ObjectRef& ref) {
-    const Result<DecisionPtr> decision = engine_.Decide(ref);
-    if (!decision) return -1;
-    const Result<MetricAnswer> answer = engine_.Value(ref, kKedaE2eMetric, **decision);
+    const Result<MetricAnswer> answer = EngineTest::Value(ref, kKedaE2eMetric);
     return answer ? answer->value : -1;
   }
   bool Active(const ObjectRef& ref) {

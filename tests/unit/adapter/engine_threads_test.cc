@@ -82,6 +82,10 @@ TEST(EngineThreads, ReloadsQuestionsStreamsAndSweepsMix) {
       engine.DecideSoon(ref,
                         clock.MonotonicNow() + std::chrono::milliseconds(500),
                         [&answered](const Result<DecisionPtr>&) { ++answered; });
+      engine.ValueSoon(ref,
+                       "",
+                       clock.MonotonicNow() + std::chrono::milliseconds(500),
+                       [&answered](const Result<MetricAnswer>&) { ++answered; });
       if (const Result<DecisionPtr> decision = engine.Decide(ref)) {
         EXPECT_GT((*decision)->target_replicas, 0);
       }
@@ -106,7 +110,7 @@ TEST(EngineThreads, ReloadsQuestionsStreamsAndSweepsMix) {
   engine.Stop();
   timers.Stop();
   pool.Stop();
-  EXPECT_EQ(answered, kAskers * kQuestions) << "every question is answered exactly once";
+  EXPECT_EQ(answered, 2 * kAskers * kQuestions) << "every question is answered exactly once";
 }
 
 }  // namespace

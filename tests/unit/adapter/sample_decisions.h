@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,10 +25,11 @@ class SampleDecisions final : public Decisions {
                   std::function<void(Result<DecisionPtr>)> done) override {
     done(Unused());
   }
-  Result<MetricAnswer> Value(const ObjectRef& /*object*/,
-                             const std::string& /*metric*/,
-                             const policy::Decision& /*decision*/) override {
-    return Unused();
+  void ValueSoon(const ObjectRef& /*object*/,
+                 std::string_view /*metric*/,
+                 MonoTime /*deadline*/,
+                 std::function<void(Result<MetricAnswer>)> done) override {
+    done(Unused());
   }
   Result<std::unique_ptr<Subscription>> Subscribe(
       const ObjectRef& /*object*/, std::function<void(const DecisionPtr&)> /*changed*/) override {

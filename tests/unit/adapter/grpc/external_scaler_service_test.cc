@@ -270,18 +270,15 @@ TEST_F(ServiceTest, NoExceptionLeavesAHandler) {
   EXPECT_THAT(world_.logger.text(), HasSubstr("method=GetMetrics what=a defect"));
 }
 
-TEST_F(ServiceTest, NoExceptionLeavesALateAnswerOrATimer) {
-  decisions_.SetPatient(true);
-  GetMetricsResponse response;
-  auto status = std::async(std::launch::async, [&] { return Metrics("stoker-etl", &response); });
-  const auto stream = OpenActivity();
-  ASSERT_TRUE(decisions_.AwaitWaiting(1));
-  ASSERT_TRUE(decisions_.AwaitSubscriptions(1));
+TEST_F(ServiceTest, NoExceptionLeavesALateDecisionOrATimer) {
+  const auto activity = OpenActivity();
+  const auto specs = OpenSpecs();
+  ASSERT_TRUE(decisions_.AwaitSubscriptions(2));
   decisions_.SetThrowing(true);
-  decisions_.SetReplicas(1);  // Value throws
-  EXPECT_EQ(status.get().error_code(), grpc::StatusCode::INTERNAL);
+  decisions_.SetReplicas(1);  // Specs throws
+  EXPECT_EQ(specs->AwaitEnd().error_code(), grpc::StatusCode::INTERNAL);
   world_.clock.Advance(minutes(1));  // Decide throws
-  EXPECT_EQ(stream->AwaitEnd().error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(activity->AwaitEnd().error_code(), grpc::StatusCode::INTERNAL);
 }
 
 TEST_F(ServiceTest, CountsCallsByMethodAndCode) {

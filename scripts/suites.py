@@ -26,6 +26,7 @@ HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 KUBERNETES = "k8s.io/kubernetes@v1.36.4"
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
+GRAFANA_SDK = "grafana-foundation-sdk==1769699998!10.1.0"  # 10.1: what it is for
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
 CACHE = os.environ["STOKER_CACHE"]
@@ -291,6 +292,15 @@ def rightsizing():
     return count_script(command, schema_packages())
 
 
+def dashboards():
+    """Whether every panel shows data of a real Stoker and recorded Spark, and alerts fire when they should."""
+    build("dev", "stoker")
+    if not os.path.exists("/usr/bin/promtool"):
+        raise CannotRun("needs Debian's package prometheus")
+    packages = python_packages("grafana-packages", GRAFANA_SDK)
+    return count_script(["tests/dashboards/dashboards_test.py"], {"PYTHONPATH": packages})
+
+
 def sanitizer(preset, environment):
     targets = [name for name in sanitized_targets() if name]
     build(preset, *targets)
@@ -432,6 +442,7 @@ SUITES = {
     "spark": Suite(spark),
     "rightsizing": Suite(rightsizing),
     "charts": Suite(charts),
+    "dashboards": Suite(dashboards),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),

@@ -267,8 +267,9 @@ def schema_packages():
 
 
 def charts():
-    """What real helm makes of the charts: whether clusters take it and Stoker starts on it."""
-    build("dev", "stoker")
+    """What real helm makes of the charts: whether clusters take it, and Stoker and Spark start on it."""
+    build("dev", "stoker", "rightsize")
+    java_home()
     with open("tests/interop/keda/go.mod", encoding="utf-8") as file:
         keda = re.search(r"github.com/kedacore/keda/v2 v\S+", file.read())[0].replace(" ", "@")
     definitions = {
@@ -277,9 +278,13 @@ def charts():
             ("servicemonitors", "podmonitors", "prometheusrules"),
         f"{go_module(CERT_MANAGER)}/deploy/crds/cert-manager.io_": ("certificates",),
     }
-    command = ["tests/charts/chart_test.py", go_tool(HELM), f"{go_module(KUBERNETES)}/api/openapi-spec/swagger.json",
+    schemas = [f"{go_module(KUBERNETES)}/api/openapi-spec/swagger.json",
                *(f"{start}{name}.yaml" for start, names in definitions.items() for name in names)]
-    return count_script(command, schema_packages())
+    helm = go_tool(HELM)
+    count = count_script(["tests/charts/stoker_test.py", helm, *schemas], schema_packages())
+    count.add(count_script(["tests/charts/spark_connect_test.py", helm, os.path.abspath("build/dev/cli/rightsize"),
+                            pyspark(PYSPARK[-1]), *schemas], schema_packages()))
+    return count
 
 
 def rightsizing():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does the chart make what a cluster takes, and what Stoker starts on? Prints `ok NAME` or `FAIL NAME: ...` a line.
 
-tests/charts/chart_test.py HELM KUBERNETES CRD...
+tests/charts/stoker_test.py HELM KUBERNETES CRD...
 
 HELM: the program. KUBERNETES: OpenAPI description (swagger.json) of a Kubernetes release. CRD: files with the
 CustomResourceDefinitions of KEDA, the Prometheus operator and cert-manager. STOKER_BIN: the program that is packaged.
@@ -13,7 +13,6 @@ with the rendered command on what is rendered.
 """
 
 import base64
-import functools
 import glob
 import http.client
 import json
@@ -26,18 +25,17 @@ import sys
 import tempfile
 import time
 
-import jsonschema
 import yaml
+
+from rendering import Helm, Schemas, chart_docs, check, one, report, results, same
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CHART = f"{ROOT}/charts/stoker"
 GOLDEN = f"{ROOT}/tests/golden/charts/stoker-default.yaml"
 INSTALL = f"{ROOT}/docs/how-to/install.md"
-HELM, KUBERNETES, *CRDS = sys.argv[1:]
+HELM = Helm(sys.argv[1])
 STOKER = os.environ["STOKER_BIN"]
 ETC = "/etc/stoker"
-# Newer than `kubeVersion` of the charts; a helm that is built from its module knows no version of its own.
-KUBE_VERSION = "1.36.0"
 START = 30  # seconds; a busy machine is slow
 
 HOURS = """
@@ -67,91 +65,8 @@ MISTAKES = {
     "monitoring: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}": "enable one",
 }
 
-results = []
-
-
-def report(name, problem=""):
-    results.append(not problem)
-    print(f"FAIL {name}: {problem}" if problem else f"ok {name}", flush=True)
-
-
-def check(name, holds, problem):
-    report(name, "" if holds else problem)
-
-
-def same(name, actual, expected):
-    check(name, actual == expected, f"{actual!r} instead of {expected!r}")
-
-
-class Schemas:
-    """Schemas of objects by (apiVersion, kind); a key that a schema does not name is an error."""
-
-    def __init__(self, kubernetes, crds):
-        with open(kubernetes, encoding="utf-8") as file:
-            self.definitions = json.load(file)["definitions"]
-        self.definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] = ["string", "number"]
-        self.by_kind = {}
-        for name, definition in self.definitions.items():
-            for kind in definition.get("x-kubernetes-group-version-kind", []):
-                version = f"{kind['group']}/{kind['version']}".removeprefix("/")
-                self.by_kind[version, kind["kind"]] = {"$ref": f"#/definitions/{name}"}
-        for path in crds:
-            with open(path, encoding="utf-8") as file:
-                spec = yaml.load(file, yaml.CSafeLoader)["spec"]
-            for version in spec["versions"]:
-                schema = version["schema"]["openAPIV3Schema"]
-                schema["properties"]["metadata"] = {
-                    "$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
-                self.by_kind[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = self.strict(schema)
-        self.definitions = {name: self.strict(definition) for name, definition in self.definitions.items()}
-
-    def strict(self, schema):
-        """As the API server reads it: its own types told to JSON schema, and nothing unknown."""
-        if isinstance(schema, list):
-            return [self.strict(part) for part in schema]
-        if not isinstance(schema, dict):
-            return schema
-        made = {key: self.strict(value) for key, value in schema.items() if key != "default"}
-        if made.get("format") == "int-or-string":
-            made["type"] = ["string", "integer"]
-        if (isinstance(made.get("properties"), dict) and made.get("type", "object") == "object"
-                and "additionalProperties" not in made and not made.get("x-kubernetes-preserve-unknown-fields")):
-            made["additionalProperties"] = False
-        return made
-
-    @functools.lru_cache(maxsize=None)
-    def validator(self, version, kind):
-        schema = self.by_kind.get((version, kind))
-        return schema and jsonschema.Draft7Validator({**schema, "definitions": self.definitions})
-
-    def problem(self, thing):
-        """The first thing wrong with an object, or ""."""
-        name = f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
-        validator = self.validator(thing.get("apiVersion"), thing.get("kind"))
-        if validator is None:
-            return f"{name}: no schema for {thing.get('apiVersion')}"
-        for error in validator.iter_errors(thing):
-            return f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message[:300]}"
-        return ""
-
-
-def helm(*arguments):
-    done = subprocess.run([HELM, *arguments, "--kube-version", KUBE_VERSION], capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
 def render(*values, chart=CHART):
-    """Objects, as a list; values are files."""
-    flags = [part for path in values for part in ("--values", path)]
-    code, output, error = helm("template", "stoker", chart, "--namespace", "stoker", *flags)
-    if code != 0:
-        raise RuntimeError(error.strip())
-    return [thing for thing in yaml.load_all(output, yaml.CSafeLoader) if thing]
-
-
-def one(objects, kind, name=None):
-    found = [thing for thing in objects if thing["kind"] == kind and name in (None, thing["metadata"]["name"])]
-    return found[0] if len(found) == 1 else None
+    return HELM.render(chart, "stoker", "stoker", *values)
 
 
 def selects(labels, thing):
@@ -254,15 +169,13 @@ def notes(values, folder):
 
 
 def scenario(name, values, schemas, folder):
-    flags = [part for path in values for part in ("--values", path)]
-    code, output, error = helm("lint", "--strict", CHART, *flags)
-    check(f"{name}: helm lint", code == 0, output + error)
+    report(f"{name}: helm lint", HELM.lint(CHART, *values))
     try:
         objects = render(*values)
     except RuntimeError as error:
         report(f"{name}: helm template", str(error))
         return []
-    report(f"{name}: objects fit their schemas", next(filter(None, map(schemas.problem, objects)), ""))
+    report(f"{name}: objects fit their schemas", schemas.problem_of(objects))
     given = "".join(open(path, encoding="utf-8").read() for path in values)
     report(f"{name}: objects fit each other", wiring(objects, re.findall(r"[\w.-]+", given)))
     config = f"{folder}/{name}/config"
@@ -273,7 +186,7 @@ def scenario(name, values, schemas, folder):
     documents = [part for part in re.split(r"^---$", text, flags=re.M) if part.lstrip().startswith("apiVersion:")]
     manifests = [yaml.safe_load(part) for part in documents]
     same(f"{name}: notes show a ScaledObject", [thing["kind"] for thing in manifests][:1], ["ScaledObject"])
-    report(f"{name}: what the notes show fits its schema", next(filter(None, map(schemas.problem, manifests)), ""))
+    report(f"{name}: what the notes show fits its schema", schemas.problem_of(manifests))
     policies = yaml.safe_load(one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"][
         "stoker.yaml"])["policies"]
     if policies:  # else the notes say first to add one
@@ -369,6 +282,10 @@ def starts(folder, hours):
         write_config(render(hours), f"{running.etc}/config")
         reloaded = running.logged("configuration reloaded")
         same("a changed ConfigMap is live without a restart", reloaded and reloaded["policies"], "1")
+        explain = subprocess.run([STOKER, "explain", "--policy", "hours", "--token-file", f"{running.etc}/tokens/tokens",
+                                  "--server", f"http://127.0.0.1:{running.up['http_port']}"],
+                                 capture_output=True, text=True, check=False)
+        check("the token opens the HTTP API", explain.returncode == 0, explain.stdout + explain.stderr)
 
 
 def starts_with_tls(folder, hours):
@@ -456,15 +373,14 @@ def carries(folder, schemas):
         with open(f"{copy}/files/{path}", "w", encoding="utf-8") as file:
             file.write(text)
     objects = render(f"{CHART}/ci/monitoring-values.yaml", chart=copy)
-    report("files: objects fit their schemas", next(filter(None, map(schemas.problem, objects)), ""))
+    report("files: objects fit their schemas", schemas.problem_of(objects))
     same("files: alerts", [group for group in one(objects, "PrometheusRule")["spec"]["groups"] if group in groups], groups)
     made = one(objects, "ConfigMap", "stoker-dashboard-overview")
     same("files: a dashboard", made and made["data"], {"overview.json": dashboard})
 
 
 def golden():
-    _, text, _ = helm("template", "stoker", CHART, "--namespace", "stoker")
-    text = re.sub(r'(\n  tokens: ).*', r"\1...", text)  # made anew each time
+    text = re.sub(r'(\n  tokens: ).*', r"\1...", HELM.text(CHART, "stoker", "stoker"))  # made anew each time
     if os.environ.get("STOKER_UPDATE_GOLDEN"):
         os.makedirs(os.path.dirname(GOLDEN), exist_ok=True)
         with open(GOLDEN, "w", encoding="utf-8") as file:
@@ -475,9 +391,7 @@ def golden():
 
 
 def documents():
-    done = subprocess.run([sys.executable, f"{ROOT}/scripts/chart-docs", "--check", CHART], capture_output=True, text=True,
-                          check=False)
-    check("README.md and schema say what values.yaml says", done.returncode == 0, done.stderr)
+    report("README.md and schema say what values.yaml says", chart_docs(ROOT, CHART))
     with open(f"{ROOT}/VERSION", encoding="utf-8") as file:
         version = file.read().strip()
     with open(f"{CHART}/Chart.yaml", encoding="utf-8") as file:
@@ -496,7 +410,7 @@ def shown_values(folder):
 
 
 def main():
-    schemas = Schemas(KUBERNETES, CRDS)
+    schemas = Schemas(sys.argv[2], sys.argv[3:])
     with tempfile.TemporaryDirectory() as folder:
         hours = f"{folder}/hours.yaml"
         with open(hours, "w", encoding="utf-8") as file:

@@ -122,6 +122,8 @@ def wiring(objects, given):
                 return f"the ServiceMonitor selects {len(services)} Services"
         elif thing["kind"] == "PodMonitor" and not selects(spec["selector"]["matchLabels"], pod):
             return "the PodMonitor does not select the pods"
+        if not all(scrape.get("honorLabels") for scrape in spec.get("endpoints", []) + spec.get("podMetricsEndpoints", [])):
+            return f"the {thing['kind']} lets Prometheus rename the label `namespace`"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         if ports.get(container[probe]["httpGet"]["port"]) != 8081:
             return f"{probe}: not on port 8081"

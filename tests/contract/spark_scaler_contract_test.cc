@@ -34,9 +34,10 @@ std::function<void(FakeWorld&)> Answer(int status, const std::string& path = "")
   };
 }
 
-std::function<void(FakeWorld&)> NoAnswer(ErrorCode code) {
-  return [code](FakeWorld& world) {
-    world.transport->set_handler([code](const HttpRequest& request) -> Result<HttpResponse> {
+std::function<void(FakeWorld&)> NoAnswer(ErrorCode code, const std::string& path = "") {
+  return [code, path](FakeWorld& world) {
+    world.transport->set_handler([code, path](const HttpRequest& request) -> Result<HttpResponse> {
+      if (request.url.find(path) == std::string::npos) return FakeDriver().Answer(request);
       const std::string host = request.url.substr(7, request.url.find('/', 7) - 7);
       return Fail(code, host + ": while connecting: no answer");
     });
@@ -69,6 +70,7 @@ const ScalerFixture& Spark() {
                  {"503", Answer(503)},
                  {"redirect", Answer(302)},
                  {"no stages", Answer(500, "/stages")},
+                 {"listed, not found", Driver([](FakeDriver& d) { d.stages = std::nullopt; })},
                  {"page", Driver([](FakeDriver& d) { d.applications = "<html>"; })},
                  {"empty body", Driver([](FakeDriver& d) { d.applications = ""; })},
                  {"cut short", Driver([](FakeDriver& d) { d.stages = "[{"; })}},
@@ -78,7 +80,7 @@ const ScalerFixture& Spark() {
                      d.applications =
                          R"([{"id":"app-1","name":"job","attempts":[{"completed":true}]}])";
                    })},
-                  {"ends now", Driver([](FakeDriver& d) { d.stages = std::nullopt; })}},
+                  {"ends now", NoAnswer(ErrorCode::kNotFound, "/stages")}},
       .odd = {
           {"negative", Driver([](FakeDriver& d) {
              d.stages =

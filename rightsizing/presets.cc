@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "config/document.h"
 #include "config/params.h"
 #include "core/text.h"
 #include "rightsizing/builtin_data.h"
+#include "rightsizing/data_files.h"
 
 namespace stoker::rightsizing {
 namespace {
@@ -104,14 +104,9 @@ Status Presets::Add(std::string_view text, const std::string& source) {
 }
 
 Status Presets::AddPath(const std::string& path, const FileSystem& files) {
-  const Result<std::vector<std::string>> names = config::ListConfigFiles({path}, files);
-  if (!names) return Fail(names.error());
-  for (const std::string& name : *names) {
-    const Result<std::string> text = files.Read(name);
-    if (!text) return Fail(text.error());
-    if (Status added = Add(*text, name); !added) return added;
-  }
-  return {};
+  return AddFiles(path, files, [this](std::string_view text, const std::string& source) {
+    return Add(text, source);
+  });
 }
 
 Result<Preset> Presets::Find(std::string_view name) const {

@@ -33,6 +33,7 @@ void AddServeCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddCheckCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddExplainCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddQueryCommand(CLI::App& app, Terminal& terminal, Run& run);
+void AddSchemaCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddSimulateCommand(CLI::App& app, Terminal& terminal, Run& run);
 
 }  // namespace stoker::cli

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
     AddCheckCommand(app, terminal, run);
     AddExplainCommand(app, terminal, run);
     AddQueryCommand(app, terminal, run);
+    AddSchemaCommand(app, terminal, run);
     AddSimulateCommand(app, terminal, run);
     const std::string_view word = argc > 1 ? argv[1] : "-";
     if (!word.starts_with('-')) {

@@ -17,14 +17,20 @@ Json ObjectSchema(const std::vector<ParamInfo>& infos);
 
 Json Text(const char* pattern) { return {{"type", "string"}, {"pattern", pattern}}; }
 
+/// Where a text is read, YAML's numbers and booleans are taken as they are written.
+Json Scalar() { return {{"type", {"string", "number", "boolean"}}}; }
+
 Json ValueSchema(const ParamInfo& info) {
   const Param& param = info.param;
   Json schema = Json::object();
   switch (info.type) {
     case ParamType::kString:
-      schema["type"] = "string";
+      if (!param.choices.empty()) {
+        schema["enum"] = param.choices;
+        break;
+      }
+      schema = Scalar();
       if (param.non_empty) schema["minLength"] = 1;
-      if (!param.choices.empty()) schema["enum"] = param.choices;
       break;
     case ParamType::kInteger:
     case ParamType::kNumber:
@@ -39,6 +45,8 @@ Json ValueSchema(const ParamInfo& info) {
       break;
     case ParamType::kDuration:
       schema = Text(kDurationPattern);
+      // 0 needs no unit.
+      schema.update({{"type", {"string", "integer"}}, {"minimum", 0}, {"maximum", 0}});
       break;
     case ParamType::kBytes:
       schema = Text(kBytesPattern);
@@ -47,13 +55,12 @@ Json ValueSchema(const ParamInfo& info) {
       schema = Text(kPercentPattern);
       break;
     case ParamType::kStringList:
-      schema = {{"type", "array"}, {"items", {{"type", "string"}}}};
+      schema = {{"type", "array"}, {"items", Scalar()}};
       if (!param.choices.empty()) schema["items"]["enum"] = param.choices;
       if (param.non_empty) schema["minItems"] = 1;
       break;
     case ParamType::kStringMap:
-      schema = {{"type", "object"},
-                {"additionalProperties", {{"type", {"string", "number", "boolean"}}}}};
+      schema = {{"type", "object"}, {"additionalProperties", Scalar()}};
       if (param.non_empty) schema["minProperties"] = 1;
       break;
     case ParamType::kObject:

@@ -273,7 +273,7 @@ def charts():
     with open("tests/interop/keda/go.mod", encoding="utf-8") as file:
         keda = re.search(r"github.com/kedacore/keda/v2 v\S+", file.read())[0].replace(" ", "@")
     definitions = {
-        f"{go_module(keda)}/config/crd/bases/keda.sh_": ("scaledobjects", "triggerauthentications"),
+        f"{go_module(keda)}/config/crd/bases/keda.sh_": ("scaledobjects", "scaledjobs", "triggerauthentications"),
         f"{go_module(PROMETHEUS_OPERATOR)}/example/prometheus-operator-crd/monitoring.coreos.com_":
             ("servicemonitors", "podmonitors", "prometheusrules"),
         f"{go_module(CERT_MANAGER)}/deploy/crds/cert-manager.io_": ("certificates",),
@@ -284,6 +284,10 @@ def charts():
     count = count_script(["tests/charts/stoker_test.py", helm, *schemas], schema_packages())
     count.add(count_script(["tests/charts/spark_connect_test.py", helm, os.path.abspath("build/dev/cli/rightsize"),
                             pyspark(PYSPARK[-1]), *schemas], schema_packages()))
+    spark_operator = f"{go_module(SPARK_OPERATOR)}/config/crd/bases/sparkoperator.k8s.io_"
+    count.add(count_script(["tests/charts/examples_test.py", *schemas, "tests/charts/sparkcluster.crd.yaml",
+                            *(f"{spark_operator}{name}.yaml" for name in (
+                                "sparkapplications", "scheduledsparkapplications", "sparkconnects"))], schema_packages()))
     return count
 
 
@@ -399,9 +403,11 @@ def tidy():
 
 
 def docs():
-    """Every command that the documents show is run, scripts/run --demo with them."""
+    """Every command that the documents show is run, scripts/run --demo with them, and what they show is held against the schema."""
     build("dev", "stoker", "rightsize")
-    return count_script(["scripts/check-docs"])
+    count = count_script(["scripts/check-docs"])
+    count.add(count_script(["tests/docs/schema_test.py"], schema_packages()))
+    return count
 
 
 def lint():

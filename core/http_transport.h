@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -30,6 +31,10 @@ struct HttpRequest {
   /// kNotFound: for peers that come and go, whose absence is an answer. Otherwise, as any other
   /// failure to reach them, it is kUnavailable.
   bool tell_absence = false;
+  /// For answers without an end, such as a watch: is given the body of a 2xx answer piece by piece,
+  /// on the thread that sends, and HttpResponse::body stays empty; `max_body_bytes` bounds it
+  /// not. Returning false ends the request with kCancelled. Bodies of other answers come whole.
+  std::function<bool(std::string_view)> on_body{};
 };
 
 /// A complete answer, of any status.
@@ -50,6 +55,10 @@ struct TlsOptions {
   std::string key_file;
   std::string server_name;  ///< that the certificate must bear; empty: the URL's host
   bool insecure_skip_verify = false;
+  /// In PEM form and in place of the files, for those who have them only in memory.
+  std::string ca_pem{};
+  std::string cert_pem{};
+  std::string key_pem{};
 };
 
 /// Sends requests. Thread-safe, keeps connections alive. Never follows a redirect. Fails with

@@ -401,6 +401,107 @@ TEST(BeastTransport, AStopBeforeTheRequestCancelsIt) {
   EXPECT_EQ(MakeBeast()->Send(request).error().code, ErrorCode::kCancelled);
 }
 
+// ---- the real one: answers without an end
+
+constexpr char kChunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+TEST(BeastTransport, ABodyIsHandedOverAsItComes) {
+  // Each piece is only sent once the client has told that it has the one before.
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string seen;
+  LoopbackServer server([&](Link& link) {
+    link.ReadRequest();
+    link.Write(std::string(kChunked) + "3\r\none\r\n");
+    for (const std::string_view wanted : {"one", "onetwo"}) {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return seen == wanted; });
+      link.Write(wanted == "one" ? "3\r\ntwo\r\n" : "0\r\n\r\n");
+    }
+    link.ReadRequest();
+  });
+  HttpRequest request = Get(UrlOf(server));
+  request.max_body_bytes = 4;  // bounds whole bodies, not this one
+  request.on_body = [&](std::string_view piece) {
+    const std::scoped_lock lock(mutex);
+    seen += piece;
+    changed.notify_all();
+    return true;
+  };
+  const auto response = MakeBeast()->Send(request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body, "");
+  EXPECT_EQ(seen, "onetwo");
+}
+
+TEST(BeastTransport, AHandedOverBodyKeepsDeadlineAndStop) {
+  for (const bool stopped : {false, true}) {
+    LoopbackServer server([](Link& link) {
+      link.ReadRequest();
+      link.Write(std::string(kChunked) + "3\r\none\r\n");
+      link.ReadRequest();
+    });
+    std::stop_source stop;
+    HttpRequest request =
+        Get(UrlOf(server), stopped ? Duration(std::chrono::hours(1)) : milliseconds(100));
+    request.stop = stop.get_token();
+    std::string seen;
+    request.on_body = [&](std::string_view piece) {
+      seen += piece;
+      if (stopped) stop.request_stop();
+      return true;
+    };
+    const auto response = MakeBeast()->Send(request);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code,
+              stopped ? ErrorCode::kCancelled : ErrorCode::kDeadlineExceeded);
+    EXPECT_EQ(seen, "one");
+  }
+}
+
+TEST(BeastTransport, AReaderThatHasEnoughEndsTheRequest) {
+  LoopbackServer server([](Link& link) {
+    link.ReadRequest();
+    link.Write(kChunked);
+    while (link.Write("1\r\nx\r\n")) continue;
+  });
+  int pieces = 0;
+  HttpRequest request = Get(UrlOf(server));
+  request.on_body = [&](std::string_view) { return ++pieces < 3; };
+  EXPECT_EQ(MakeBeast()->Send(request).error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(pieces, 3);
+}
+
+TEST(BeastTransport, ABodyThatBreaksOffIsAnErrorBehindItsPieces) {
+  LoopbackServer server([](Link& link) {
+    link.ReadRequest();
+    link.Write(std::string(kChunked) + "3\r\none\r\n");
+    link.Close();
+  });
+  std::string seen;
+  HttpRequest request = Get(UrlOf(server));
+  request.on_body = [&](std::string_view piece) {
+    seen += piece;
+    return true;
+  };
+  EXPECT_EQ(MakeBeast()->Send(request).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(seen, "one");
+}
+
+TEST(BeastTransport, OnlyGoodAnswersAreHandedOver) {
+  LoopbackServer server(EachRequest([](const auto&) { return Answer("why", "410 Gone"); }));
+  HttpRequest request = Get(UrlOf(server));
+  request.on_body = [](std::string_view) {
+    ADD_FAILURE();
+    return true;
+  };
+  const auto response = MakeBeast()->Send(request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 410);
+  EXPECT_EQ(response->body, "why");
+}
+
 // ---- the real one: bodies and broken answers
 
 TEST(BeastTransport, ABodyOverTheCapIsAnErrorAndOneAtTheCapIsNot) {
@@ -670,6 +771,20 @@ TEST(BeastTransportTls, ShowsAClientCertificate) {
   test.options.key_file = files.client.key;
   const auto with = SendTls(test);
   ASSERT_TRUE(with) << with.error().message;
+}
+
+TEST(BeastTransportTls, TakesCertificatesFromMemory) {
+  const auto& files = Certificates::Get();
+  const SystemFileSystem disk;
+  TlsCase test{.options = {}, .ask_client = true};
+  test.options.ca_pem = disk.Read(files.authority.cert).value();
+  test.options.cert_pem = disk.Read(files.client.cert).value();
+  test.options.key_pem = disk.Read(files.client.key).value();
+  const auto response = SendTls(test);
+  ASSERT_TRUE(response) << response.error().message;
+  test.options.key_pem = "hunter2";
+  EXPECT_THAT(SendTls(test).error().message, HasSubstr("inline data: no usable key"));
+  EXPECT_THAT(SendTls(test).error().message, Not(HasSubstr("hunter2")));
 }
 
 TEST(BeastTransportTls, ReadsFilesAnewForEveryConnection) {

@@ -152,9 +152,12 @@ class Resolver {
   std::thread thread_;
 };
 
+/// `pem`, or what the file holds when that is empty.
 Result<std::string> ReadTlsFile(const FileSystem& files,
+                                const std::string& pem,
                                 const std::string& path,
                                 std::string_view what) {
+  if (!pem.empty()) return pem;
   Result<std::string> content = files.Read(path);
   if (!content) {
     return Fail(ErrorCode::kUnavailable,
@@ -165,7 +168,8 @@ Result<std::string> ReadTlsFile(const FileSystem& files,
 
 Status BadTlsFile(const std::string& path, std::string_view what, const error_code& error) {
   return Fail(ErrorCode::kUnavailable,
-              path + ": no usable " + std::string(what) + " in PEM form: " + error.message());
+              (path.empty() ? "inline data" : path) + ": no usable " + std::string(what) +
+                  " in PEM form: " + error.message());
 }
 
 /// Loads what `options` name into `context`.
@@ -177,24 +181,27 @@ Status ConfigureTls(ssl::context& context, const TlsOptions& options, const File
     context.set_verify_mode(ssl::verify_none);
   } else {
     context.set_verify_mode(ssl::verify_peer);
-    if (options.ca_file.empty()) {
+    if (options.ca_file.empty() && options.ca_pem.empty()) {
       context.set_default_verify_paths(error);
       if (error) {
         return Fail(ErrorCode::kUnavailable, "cannot load the system's certificate authorities");
       }
     } else {
-      const Result<std::string> ca = ReadTlsFile(files, options.ca_file, "CA certificates");
+      const Result<std::string> ca =
+          ReadTlsFile(files, options.ca_pem, options.ca_file, "CA certificates");
       if (!ca) return Fail(ca.error());
       context.add_certificate_authority(asio::buffer(*ca), error);
       if (error) return BadTlsFile(options.ca_file, "CA certificate", error);
     }
   }
-  if (!options.cert_file.empty()) {
-    const Result<std::string> cert = ReadTlsFile(files, options.cert_file, "client certificate");
+  if (!options.cert_file.empty() || !options.cert_pem.empty()) {
+    const Result<std::string> cert =
+        ReadTlsFile(files, options.cert_pem, options.cert_file, "client certificate");
     if (!cert) return Fail(cert.error());
     context.use_certificate_chain(asio::buffer(*cert), error);
     if (error) return BadTlsFile(options.cert_file, "client certificate", error);
-    const Result<std::string> key = ReadTlsFile(files, options.key_file, "client key");
+    const Result<std::string> key =
+        ReadTlsFile(files, options.key_pem, options.key_file, "client key");
     if (!key) return Fail(key.error());
     context.use_private_key(asio::buffer(*key), ssl::context::pem, error);
     if (error) {
@@ -238,11 +245,10 @@ class Peer {
     return url_.secure() ? Handshake(files, limits) : Status();
   }
 
-  Exchanged Exchange(const BeastRequest& request,
-                     std::size_t max_body_bytes,
-                     const Limits& limits) {
-    return tls_ ? ExchangeOn(*tls_, request, max_body_bytes, limits)
-                : ExchangeOn(plain_, request, max_body_bytes, limits);
+  /// `made` is what goes out for `request`.
+  Exchanged Exchange(const BeastRequest& made, const HttpRequest& request, const Limits& limits) {
+    return tls_ ? ExchangeOn(*tls_, made, request, limits)
+                : ExchangeOn(plain_, made, request, limits);
   }
 
   /// Whether an idle connection is still open and silent, as it must be to be used again.
@@ -310,7 +316,8 @@ class Peer {
     if (const long verified = SSL_get_verify_result(handle);
         step.end == End::kDone && !options_.insecure_skip_verify && verified != X509_V_OK) {
       error.message += std::string(": ") + X509_verify_cert_error_string(verified) +
-                       "; set tls.ca to the authority that signed the server's certificate, and "
+                       "; set tls.ca (certificate-authority in a kubeconfig) to the authority that "
+                       "signed the server's certificate, and "
                        "use the name that it is made out to";
     }
     return Fail(std::move(error));
@@ -318,11 +325,10 @@ class Peer {
 
   template <class Stream>
   Exchanged ExchangeOn(Stream& stream,
-                       const BeastRequest& request,
-                       std::size_t max_body_bytes,
+                       const BeastRequest& made,
+                       const HttpRequest& request,
                        const Limits& limits) {
-    Step step =
-        Run(limits, [&](auto handler) { beast_http::async_write(stream, request, handler); });
+    Step step = Run(limits, [&](auto handler) { beast_http::async_write(stream, made, handler); });
     if (!step.ok()) {
       return {Fail(StepError(url_, "sending", step)), false, step.end == End::kDone};
     }
@@ -330,13 +336,17 @@ class Peer {
     do {  // an interim answer (100, 103) precedes the real one
       parser.emplace();
       parser->header_limit(kMaxHeaderBytes);
-      parser->body_limit(max_body_bytes);
-      parser->skip(request.method() == beast_http::verb::head);
+      parser->body_limit(request.max_body_bytes);
+      parser->skip(made.method() == beast_http::verb::head);
       // In two steps: Beast 1.74 forgets about the limit when head and body arrive together.
       step = Run(limits, [&](auto handler) {
         beast_http::async_read_header(stream, buffer_, *parser, handler);
       });
-      if (step.ok() && !parser->is_done()) {
+      if (step.ok() && request.on_body && parser->get().result_int() / 100 == 2) {
+        if (!HandOver(stream, *parser, request, limits, step)) {
+          return {Fail(ErrorCode::kCancelled, "the reader wants no more"), false, false};
+        }
+      } else if (step.ok() && !parser->is_done()) {
         step = Run(limits, [&](auto handler) {
           beast_http::async_read(stream, buffer_, *parser, handler);
         });
@@ -357,6 +367,26 @@ class Peer {
     }
     response.body = std::move(message.body());
     return {std::move(response), reusable, false};
+  }
+
+  /// Gives on_body each piece of the body as it comes, until its end or a failure, which goes to
+  /// `step`. False as soon as on_body wants no more.
+  template <class Stream, class Parser>
+  bool HandOver(Stream& stream,
+                Parser& parser,
+                const HttpRequest& request,
+                const Limits& limits,
+                Step& step) {
+    parser.body_limit(boost::none);  // of pieces, the buffer bounds each
+    std::string& piece = parser.get().body();
+    while (true) {
+      if (!piece.empty() && !request.on_body(piece)) return false;
+      piece.clear();
+      if (!step.ok() || parser.is_done()) return true;
+      step = Run(limits, [&](auto handler) {
+        beast_http::async_read_some(stream, buffer_, parser, handler);
+      });
+    }
   }
 
   const Url url_;
@@ -491,7 +521,7 @@ class BeastTransport final : public HttpTransport {
                    const BeastRequest& made,
                    const HttpRequest& request,
                    const Limits& limits) {
-    Exchanged exchanged = peer->Exchange(made, request.max_body_bytes, limits);
+    Exchanged exchanged = peer->Exchange(made, request, limits);
     if (exchanged.reusable) idle_.Give(key, std::move(peer));
     return exchanged;
   }

@@ -287,7 +287,8 @@ class DriverSource final : public Source {
     const SparkConnection::Pods& pods = *connection_->pods();
     if (!pods.client) return fail(pods.client.error());
     const Result<std::vector<kubernetes::Pod>> list =
-        (*pods.client)->ListPods(name_space_, pods.label, context.deadline, context.stop);
+        (*pods.client)
+            ->ListPods(name_space_, {.labels = pods.label}, context.deadline, context.stop);
     if (!list) return fail(list.error());
     for (const kubernetes::Pod& pod : *list) {
       // A pod on a node that is lost (Unknown) may well run on.

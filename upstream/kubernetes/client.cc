@@ -1,126 +1,394 @@
 #include "upstream/kubernetes/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/text.h"
 #include "upstream/http/observed_transport.h"
 #include "upstream/http/url.h"
+#include "upstream/kubernetes/json.h"
 
 namespace stoker::kubernetes {
 namespace {
 
-// Where every pod finds its service account.
-constexpr char kTokenFile[] = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-constexpr char kCaFile[] = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
-constexpr std::size_t kMaxPageBytes = 16U << 20U;
-constexpr char kPageSize[] = "250";  // of pods of some 10 KiB each
-constexpr int kMaxPages = 100;
-constexpr int kGone = 410;
+using nlohmann::json;
+using std::chrono::seconds;
 
-/// The mend for a list of pods that was refused.
-Error Refused(int status, const std::string& name_space) {
-  const std::string answered = "Kubernetes answered " + std::to_string(status) + ": ";
-  switch (status) {
-    case 400:
-      return {ErrorCode::kInvalidArgument,
-              answered + "it does not understand the label selector; write it as key=value"};
-    case 401:
-      return {ErrorCode::kUnauthenticated,
-              answered +
-                  "it does not accept the service account's token; restart the pod if it "
-                  "does not renew itself"};
-    case 403:
-      return {ErrorCode::kPermissionDenied,
-              answered + "this service account may not list pods in namespace '" + name_space +
-                  "'; give it a Role there with verb list on resource pods, and a RoleBinding"};
-    default:
-      break;
+constexpr std::size_t kMaxPageBytes = 16U << 20U;
+constexpr char kPageSize[] = "250";  // of objects of some 10 KiB each
+constexpr int kMaxPages = 100;
+constexpr char kFieldManager[] = "stoker";
+
+// A stream is renewed before one that died unnoticed would be missed for long.
+constexpr seconds kStreamLasts{240};
+constexpr seconds kStreamGrace{15};  // the server's end should come first
+constexpr seconds kFirstPause{1};
+constexpr seconds kLongestPause{30};
+
+constexpr char kJson[] = "application/json";
+
+/// "?labelSelector=...&fieldSelector=...", or "?" when it has none: to be followed by more.
+std::string Query(const Selectors& selectors) {
+  std::string query = "?";
+  if (!selectors.labels.empty()) {
+    query += "labelSelector=" + http::PercentEncode(selectors.labels) + "&";
   }
-  return {ErrorCode::kUnavailable, answered + "no list of pods"};
+  if (!selectors.fields.empty()) {
+    query += "fieldSelector=" + http::PercentEncode(selectors.fields) + "&";
+  }
+  return query;
+}
+
+/// The same kind, no particular object.
+Resource KindOf(Resource resource) {
+  resource.name.clear();
+  return resource;
+}
+
+/// Whether trying again is of no use until somebody does something.
+bool NeedsMending(Reason reason) {
+  return reason == Reason::kForbidden || reason == Reason::kUnauthorized ||
+         reason == Reason::kUnknownKind || reason == Reason::kInvalid;
+}
+
+ApiError NotAnObject() {
+  return {Reason::kServerError,
+          {ErrorCode::kUnavailable, "Kubernetes: the answer is not the API server's"}};
 }
 
 }  // namespace
 
+struct Client::Call {
+  std::string_view verb;  ///< RBAC's
+  const Resource& resource;
+  MonoTime deadline;
+  const std::stop_token& stop;
+  std::string method = "GET";
+  std::string query{};  ///< with its "?"
+  std::string content_type{};
+  std::string body{};
+  std::function<bool(std::string_view)> on_body{};
+};
+
+Result<std::unique_ptr<Client>> Client::Load(const AccessOptions& options, const ClientDeps& deps) {
+  Result<Access> access = FindAccess(options, deps.environment, deps.files);
+  if (!access) return Fail(access.error());
+  return Connect(std::move(*access), deps);
+}
+
 Result<std::unique_ptr<Client>> Client::InCluster(const ClientDeps& deps) {
-  const std::string host = deps.environment.Get("KUBERNETES_SERVICE_HOST").value_or("");
-  const std::string port = deps.environment.Get("KUBERNETES_SERVICE_PORT").value_or("443");
-  if (host.empty()) {
-    return Fail(ErrorCode::kUnavailable,
-                "not in a Kubernetes cluster: KUBERNETES_SERVICE_HOST is not set; run Stoker as a "
-                "pod");
-  }
-  const bool bare_ipv6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  const std::string url = "https://" + (bare_ipv6 ? "[" + host + "]" : host) + ":" + port;
-  if (!http::ParseUrl(url)) {
-    return Fail(ErrorCode::kUnavailable,
-                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address");
-  }
-  Result<std::shared_ptr<HttpTransport>> transport =
-      deps.transports.Create(TlsOptions{.ca_file = kCaFile, .cert_file = "", .key_file = ""});
+  Result<Access> access = InClusterAccess(deps.environment, deps.files);
+  if (!access) return Fail(access.error());
+  return Connect(std::move(*access), deps);
+}
+
+Result<std::unique_ptr<Client>> Client::Connect(Access access, const ClientDeps& deps) {
+  Result<std::shared_ptr<HttpTransport>> transport = deps.transports.Create(access.tls);
   if (!transport) return Fail(transport.error());
   auto observed =
       std::make_shared<http::ObservedTransport>(std::move(*transport), "kubernetes", deps.observer);
-  return std::unique_ptr<Client>(new Client(url, deps, std::move(observed)));
+  return std::unique_ptr<Client>(new Client(std::move(access), deps, std::move(observed)));
 }
 
-Client::Client(std::string url, const ClientDeps& deps, std::shared_ptr<HttpTransport> transport)
-    : url_(std::move(url)),
+Client::Client(Access access, const ClientDeps& deps, std::shared_ptr<HttpTransport> transport)
+    : access_(std::move(access)),
+      clock_(deps.clock),
       files_(deps.files),
       waiter_(deps.waiter),
       transport_(std::move(transport)),
       retrier_(http::RetryOptions{}, deps.clock, deps.random, *waiter_) {}
 
+Answer<json> Client::Get(const Resource& resource, MonoTime deadline, const std::stop_token& stop) {
+  return SendForObject({"get", resource, deadline, stop});
+}
+
+Answer<ObjectList> Client::List(const Resource& resource,
+                                const Selectors& selectors,
+                                MonoTime deadline,
+                                const std::stop_token& stop) {
+  ObjectList list;
+  const Answer<void> read = ListPages(
+      resource,
+      selectors,
+      deadline,
+      stop,
+      [&] { list = {}; },
+      [&](std::string_view body) -> Result<std::string> {
+        Result<json> page = ParseJson(body);
+        if (!page) return Fail(NotAnObject());
+        const json* const items = Find(*page, {"items"});
+        if (items == nullptr || !(items->is_array() || items->is_null())) {
+          return Fail(NotAnObject());
+        }
+        list.resource_version = Text(*page, {"metadata", "resourceVersion"});
+        for (json& item : (*page)["items"]) list.items.push_back(std::move(item));
+        return Text(*page, {"metadata", "continue"});
+      });
+  if (!read) return tl::make_unexpected(read.error());
+  return list;
+}
+
+Answer<json> Client::Apply(const Resource& resource,
+                           const json& object,
+                           const ApplyOptions& options,
+                           MonoTime deadline,
+                           const std::stop_token& stop) {
+  return SendForObject({"patch",
+                        resource,
+                        deadline,
+                        stop,
+                        "PATCH",
+                        std::string("?fieldManager=") + kFieldManager +
+                            "&force=" + (options.force ? "true" : "false") +
+                            (options.dry_run ? "&dryRun=All" : ""),
+                        "application/apply-patch+yaml",  // JSON is YAML
+                        ToText(object)});
+}
+
+Answer<json> Client::Create(const Resource& resource,
+                            const json& object,
+                            MonoTime deadline,
+                            const std::stop_token& stop) {
+  const Resource kind = KindOf(resource);
+  return SendForObject({"create",
+                        kind,
+                        deadline,
+                        stop,
+                        "POST",
+                        std::string("?fieldManager=") + kFieldManager,
+                        kJson,
+                        ToText(object)});
+}
+
+Answer<json> Client::Update(const Resource& resource,
+                            const json& object,
+                            MonoTime deadline,
+                            const std::stop_token& stop) {
+  return SendForObject({"update",
+                        resource,
+                        deadline,
+                        stop,
+                        "PUT",
+                        std::string("?fieldManager=") + kFieldManager,
+                        kJson,
+                        ToText(object)});
+}
+
+Answer<void> Client::Delete(const Resource& resource,
+                            MonoTime deadline,
+                            const std::stop_token& stop) {
+  const Answer<HttpResponse> response =
+      Send({"delete", resource, deadline, stop, "DELETE", "?propagationPolicy=Background"});
+  if (!response) return tl::make_unexpected(response.error());
+  return {};
+}
+
+Answer<void> Client::Watch(const Resource& resource,
+                           const Selectors& selectors,
+                           WatchHandler& handler,
+                           std::string& resource_version,
+                           MonoTime deadline,
+                           const std::stop_token& stop) {
+  Duration pause{0};
+  while (!stop.stop_requested() && clock_.MonotonicNow() < deadline) {
+    const MonoTime begun = clock_.MonotonicNow();
+    const std::string before = resource_version;
+    Answer<void> watched;
+    if (resource_version.empty()) {
+      Answer<ObjectList> list = List(resource, selectors, deadline, stop);
+      if (list) {
+        resource_version = list->resource_version;
+        handler.OnList(*list);
+      } else {
+        watched = tl::make_unexpected(list.error());
+      }
+    } else {
+      watched = WatchOnce(resource, selectors, handler, resource_version, deadline, stop);
+    }
+    if (!watched) {
+      if (stop.stop_requested() || clock_.MonotonicNow() >= deadline) break;
+      if (NeedsMending(watched.error().reason)) return watched;
+      if (watched.error().reason == Reason::kGone) {
+        resource_version.clear();
+      } else {
+        handler.OnFault(watched.error());
+      }
+    }
+    // A server that ends streams as soon as they begin must not be asked in a circle.
+    const bool progress =
+        watched && (resource_version != before || clock_.MonotonicNow() - begun >= kFirstPause);
+    pause = progress ? Duration{0} : std::clamp<Duration>(2 * pause, kFirstPause, kLongestPause);
+    if (!progress) {
+      waiter_->WaitUntil(std::min(clock_.MonotonicNow() + pause, deadline), stop);
+    }
+  }
+  return {};
+}
+
+Answer<void> Client::WatchOnce(const Resource& resource,
+                               const Selectors& selectors,
+                               WatchHandler& handler,
+                               std::string& resource_version,
+                               MonoTime deadline,
+                               const std::stop_token& stop) {
+  WatchStream stream;
+  Answer<void> ended;
+  const Resource kind = KindOf(resource);
+  const Call call{
+      .verb = "watch",
+      .resource = kind,
+      .deadline = std::min(deadline, clock_.MonotonicNow() + kStreamLasts + kStreamGrace),
+      .stop = stop,
+      .query = Query(selectors) + "watch=true&allowWatchBookmarks=true&timeoutSeconds=" +
+               std::to_string(kStreamLasts.count()) +
+               "&resourceVersion=" + http::PercentEncode(resource_version),
+      .on_body =
+          [&](std::string_view piece) {
+            Result<std::vector<WatchEvent>> events = stream.Feed(piece);
+            if (!events) {
+              ended = tl::make_unexpected(ApiError{Reason::kServerError, events.error()});
+              return false;
+            }
+            for (const WatchEvent& event : *events) {
+              if (event.type == WatchEvent::Type::kError) {
+                const json* const code = Find(event.object, {"code"});
+                const bool known = code != nullptr && code->is_number_integer();
+                ended =
+                    tl::make_unexpected(RefusalOf({"watch", kind, access_.who, access_.login_mend},
+                                                  {.status = known ? code->get<int>() : 500}));
+                return false;
+              }
+              if (const std::string version = event.resource_version(); !version.empty()) {
+                resource_version = version;
+              }
+              if (event.type != WatchEvent::Type::kBookmark) handler.OnEvent(event);
+            }
+            return true;
+          },
+  };
+  const Result<HttpRequest> request = MakeRequest(call);
+  if (!request) return tl::make_unexpected(NoAnswer(request.error()));
+  const Result<HttpResponse> response = transport_->Send(*request);
+  if (!ended) return ended;
+  if (!response) {
+    // The deadline of a stream is its planned end.
+    if (response.error().code == ErrorCode::kDeadlineExceeded) return {};
+    return tl::make_unexpected(NoAnswer(response.error()));
+  }
+  if (response->status / 100 != 2) {
+    return tl::make_unexpected(
+        RefusalOf({"watch", kind, access_.who, access_.login_mend}, *response));
+  }
+  return {};
+}
+
 Result<std::vector<Pod>> Client::ListPods(const std::string& name_space,
-                                          const std::string& label_selector,
+                                          const Selectors& selectors,
                                           MonoTime deadline,
                                           const std::stop_token& stop) {
-  const std::string target = "/api/v1/namespaces/" + http::PercentEncode(name_space) +
-                             "/pods?labelSelector=" + http::PercentEncode(label_selector) +
-                             "&limit=" + kPageSize;
   std::vector<Pod> pods;
+  const Answer<void> read = ListPages(
+      {"", "v1", "pods", name_space, ""},
+      selectors,
+      deadline,
+      stop,
+      [&] { pods.clear(); },
+      [&](std::string_view body) -> Result<std::string> {
+        Result<PodPage> page = ParsePodList(body);
+        if (!page) return Fail(page.error());
+        for (Pod& pod : page->pods) pods.push_back(std::move(pod));
+        return std::move(page->next);
+      });
+  if (!read) {
+    Error error = read.error();
+    // Every API server has pods: this one is none, or in trouble.
+    if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kUnavailable;
+    return Fail(std::move(error));
+  }
+  return pods;
+}
+
+/// Calls begin() before the first page, and again when it must begin anew; add() takes a page and
+/// gives the `continue` of the next.
+Answer<void> Client::ListPages(const Resource& resource,
+                               const Selectors& selectors,
+                               MonoTime deadline,
+                               const std::stop_token& stop,
+                               const std::function<void()>& begin,
+                               const std::function<Result<std::string>(std::string_view)>& add) {
+  const Resource kind = KindOf(resource);
+  const std::string query = Query(selectors) + "limit=" + kPageSize;
+  begin();
   std::string next;
   for (int page = 0; page < kMaxPages; ++page) {
-    const Result<HttpResponse> response = Get(
-        target + (next.empty() ? "" : "&continue=" + http::PercentEncode(next)), deadline, stop);
-    if (!response) return Fail(response.error());
-    if (response->status == kGone && !next.empty()) {
+    const Answer<HttpResponse> response =
+        Send({.verb = "list",
+              .resource = kind,
+              .deadline = deadline,
+              .stop = stop,
+              .query = query + (next.empty() ? "" : "&continue=" + http::PercentEncode(next))});
+    if (!response && response.error().reason == Reason::kGone && !next.empty()) {
       // The list changed too much since its first page: the server wants us to begin anew.
-      pods.clear();
+      begin();
       next.clear();
       continue;
     }
-    if (response->status != 200) return Fail(Refused(response->status, name_space));
-    Result<PodPage> list = ParsePodList(response->body);
-    if (!list) return Fail(list.error());
-    for (Pod& pod : list->pods) pods.push_back(std::move(pod));
-    if (list->next.empty()) return pods;
-    next = std::move(list->next);
+    if (!response) return tl::make_unexpected(response.error());
+    Result<std::string> added = add(response->body);
+    if (!added) return tl::make_unexpected(ApiError{Reason::kServerError, added.error()});
+    if (added->empty()) return {};
+    next = std::move(*added);
   }
-  return Fail(ErrorCode::kResourceExhausted,
-              "the label selector matches too many pods; choose one that fewer have");
+  return tl::make_unexpected(NoAnswer({ErrorCode::kResourceExhausted,
+                                       "there are too many " + Describe(kind) +
+                                           "; choose a label selector that matches "
+                                           "fewer"}));
 }
 
-Result<HttpResponse> Client::Get(const std::string& target,
-                                 MonoTime deadline,
-                                 const std::stop_token& stop) {
-  Result<HttpResponse> response = retrier_.Send(*transport_, [&]() -> Result<HttpRequest> {
-    const Result<std::string> token = files_.Read(kTokenFile);
-    if (!token) {
+Result<HttpRequest> Client::MakeRequest(const Call& call) const {
+  HttpRequest request;
+  request.method = call.method;
+  request.url = access_.server + PathOf(call.resource) + call.query;
+  request.headers.push_back({"Accept", kJson});
+  std::string token = access_.token;
+  if (!access_.token_file.empty()) {
+    const Result<std::string> read = files_.Read(access_.token_file);
+    if (!read) {
       return Fail(ErrorCode::kUnavailable,
-                  "no service account token: " + token.error().message +
-                      "; set automountServiceAccountToken: true");
+                  "no token for Kubernetes: " + read.error().message +
+                      "; in a pod, set automountServiceAccountToken: true");
     }
-    HttpRequest request;
-    request.url = url_ + target;
-    request.headers = {{"Accept", "application/json"},
-                       {"Authorization", "Bearer " + std::string(Trim(*token))}};
-    request.deadline = deadline;
-    request.max_body_bytes = kMaxPageBytes;
-    request.stop = stop;
-    return request;
-  });
-  if (!response) return Fail(response.error().code, "Kubernetes: " + response.error().message);
-  return response;
+    token = Trim(*read);
+  }
+  if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
+  if (!call.content_type.empty()) request.headers.push_back({"Content-Type", call.content_type});
+  request.body = call.body;
+  request.deadline = call.deadline;
+  request.max_body_bytes = kMaxPageBytes;
+  request.stop = call.stop;
+  request.on_body = call.on_body;
+  return request;
+}
+
+Answer<HttpResponse> Client::Send(const Call& call) {
+  Result<HttpResponse> response = retrier_.Send(*transport_, [&] { return MakeRequest(call); });
+  if (!response) {
+    return tl::make_unexpected(
+        NoAnswer({response.error().code, "Kubernetes: " + response.error().message}));
+  }
+  if (response->status / 100 != 2) {
+    return tl::make_unexpected(
+        RefusalOf({call.verb, call.resource, access_.who, access_.login_mend}, *response));
+  }
+  return std::move(*response);
+}
+
+Answer<json> Client::SendForObject(const Call& call) {
+  const Answer<HttpResponse> response = Send(call);
+  if (!response) return tl::make_unexpected(response.error());
+  Result<json> object = ParseJson(response->body);
+  if (!object || !object->is_object()) return tl::make_unexpected(NotAnObject());
+  return std::move(*object);
 }
 
 }  // namespace stoker::kubernetes

@@ -60,7 +60,8 @@ struct Kubernetes : ::testing::Test {
       if (!made) throw std::runtime_error(made.error().message);
       client = std::move(*made);
     }
-    return client->ListPods("team-a", selector, world.clock.MonotonicNow() + seconds(3), {});
+    return client->ListPods(
+        "team-a", {.labels = selector}, world.clock.MonotonicNow() + seconds(3), {});
   }
   void Answer(int status, const std::string& body) {
     answers = {HttpResponse{.status = status, .body = body}};
@@ -149,7 +150,7 @@ TEST_F(Kubernetes, RefusalsComeWithTheirMend) {
     const char* message;
   };
   for (const Case& each :
-       {Case{400, ErrorCode::kInvalidArgument, "label selector; write it as key=value"},
+       {Case{400, ErrorCode::kInvalidArgument, "selector; write it as key=value"},
         Case{401, ErrorCode::kUnauthenticated, "does not accept the service account's token"},
         Case{403,
              ErrorCode::kPermissionDenied,

@@ -1,0 +1,217 @@
+#include "upstream/kubernetes/kubeconfig.h"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "core/text.h"
+#include "core/units.h"
+#include "upstream/http/url.h"
+#include "upstream/kubernetes/json.h"
+
+namespace stoker::kubernetes {
+namespace {
+
+using nlohmann::json;
+
+/// RFC 4648, with line breaks as kubeconfigs that were wrapped by hand have them.
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  std::string bytes;
+  unsigned bits = 0;
+  int count = 0;
+  std::size_t padding = 0;
+  std::size_t digits = 0;
+  for (const char c : text) {
+    unsigned digit = 0;
+    if (c == '\n' || c == '\r' || c == ' ') continue;
+    ++digits;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    if (c >= 'A' && c <= 'Z') {
+      digit = static_cast<unsigned>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      digit = static_cast<unsigned>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      digit = static_cast<unsigned>(c - '0') + 52;
+    } else if (c == '+' || c == '/') {
+      digit = c == '+' ? 62 : 63;
+    } else {
+      return std::nullopt;
+    }
+    if (padding > 0) return std::nullopt;
+    bits = (bits << 6U | digit) & 0xFFFFU;
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      bytes += static_cast<char>(bits >> static_cast<unsigned>(count) & 0xFFU);
+    }
+  }
+  if (digits % 4 != 0 || padding > 2) return std::nullopt;
+  return bytes;
+}
+
+/// One named entry, and the file that it is in.
+struct Entry {
+  const KubeconfigFile* file = nullptr;
+  std::string label;  ///< "cluster 'dev'"
+  json body;
+
+  [[nodiscard]] std::string Get(std::string_view key) const { return Text(body, {key}); }
+  /// As a path from where we are; "" when it is not set.
+  [[nodiscard]] std::string GetPath(std::string_view key) const {
+    std::string path = Get(key);
+    if (path.empty() || path.starts_with('/')) return path;
+    const std::size_t slash = file->path.rfind('/');
+    return slash == std::string::npos ? path : file->path.substr(0, slash + 1) + path;
+  }
+  [[nodiscard]] tl::unexpected<Error> Bad(const std::string& message) const {
+    return Fail(ErrorCode::kInvalidArgument, file->path + ": " + label + ": " + message);
+  }
+  /// What `key`-data holds; "" when it is not set.
+  [[nodiscard]] Result<std::string> GetData(const std::string& key) const {
+    const std::string text = Get(key + "-data");
+    std::optional<std::string> data = DecodeBase64(text);
+    if (!data) return Bad(key + "-data is no base64");
+    return std::move(*data);
+  }
+};
+
+/// All files together.
+class Kubeconfig {
+ public:
+  static Result<Kubeconfig> Parse(const std::vector<KubeconfigFile>& files) {
+    Kubeconfig all;
+    for (const KubeconfigFile& file : files) {
+      Result<json> root = ParseJson(file.json);
+      if (!root || !(root->is_object() || root->is_null())) {
+        return Fail(ErrorCode::kInvalidArgument, file.path + ": this is no kubeconfig");
+      }
+      all.files_.emplace_back(&file, std::move(*root));
+    }
+    return all;
+  }
+
+  [[nodiscard]] std::string CurrentContext() const {
+    for (const auto& [file, root] : files_) {
+      std::string name = Text(root, {"current-context"});
+      if (!name.empty()) return name;
+    }
+    return {};
+  }
+
+  /// The `kind` ("cluster") named `name` of the first file that has it.
+  [[nodiscard]] Result<Entry> Get(const std::string& kind, const std::string& name) const {
+    const std::string list = kind + "s";
+    for (const auto& [file, root] : files_) {
+      const json* const entries = Find(root, {list});
+      if (entries == nullptr || !entries->is_array()) continue;
+      for (const json& entry : *entries) {
+        if (Text(entry, {"name"}) != name) continue;
+        const json* const body = Find(entry, {kind});
+        return Entry{file, kind + " '" + name + "'", body == nullptr ? json() : *body};
+      }
+    }
+    return Fail(ErrorCode::kInvalidArgument,
+                (files_.empty() ? "kubeconfig" : files_.front().first->path) + ": there is no " +
+                    kind + " '" + name + "'; see kubectl config view");
+  }
+
+ private:
+  std::vector<std::pair<const KubeconfigFile*, json>> files_;
+};
+
+Status ReadCluster(const Entry& cluster, Access& access) {
+  access.server = cluster.Get("server");
+  while (access.server.ends_with('/')) access.server.pop_back();
+  if (const auto url = http::ParseUrl(access.server);
+      !url || access.server.find('?') != std::string::npos) {
+    return cluster.Bad("server is no http or https URL");
+  }
+  if (!cluster.Get("proxy-url").empty()) {
+    return cluster.Bad(
+        "proxy-url is not supported; reach the API server without a proxy, e.g. "
+        "through kubectl proxy or a tunnel, and remove it");
+  }
+  access.tls.server_name = cluster.Get("tls-server-name");
+  const std::string skip = cluster.Get("insecure-skip-tls-verify");
+  const Result<bool> skips = ParseBool(skip.empty() ? "false" : skip);
+  if (!skips) return cluster.Bad("insecure-skip-tls-verify must be true or false");
+  access.tls.insecure_skip_verify = *skips;
+  Result<std::string> ca = cluster.GetData("certificate-authority");
+  if (!ca) return Fail(ca.error());
+  access.tls.ca_pem = std::move(*ca);
+  access.tls.ca_file = cluster.GetPath("certificate-authority");
+  return {};
+}
+
+Status ReadUser(const Entry& user, Access& access) {
+  // What would let us ask as somebody else than the user means is refused, not passed over.
+  constexpr std::array<std::pair<const char*, const char*>, 6> kRefused{{
+      {"exec",
+       "exec (a program that logs in) is not supported; give a token instead: kubectl create token "
+       "NAME, as tokenFile"},
+      {"auth-provider", "auth-provider is not supported; give a token or tokenFile instead"},
+      {"username", "username is not supported; give a token or a client certificate instead"},
+      {"as", "as (impersonation) is not supported; give that user's own credentials"},
+      {"as-uid", "as-uid (impersonation) is not supported; give that user's own credentials"},
+      {"as-groups", "as-groups (impersonation) is not supported; give credentials of their own"},
+  }};
+  for (const auto& [key, message] : kRefused) {
+    const json* const value = Find(user.body, {key});
+    if (value != nullptr && !value->is_null() && *value != json("")) return user.Bad(message);
+  }
+  access.token = user.Get("token");
+  access.token_file = user.GetPath("tokenFile");
+  Result<std::string> cert = user.GetData("client-certificate");
+  if (!cert) return Fail(cert.error());
+  Result<std::string> key = user.GetData("client-key");
+  if (!key) return Fail(key.error());
+  access.tls.cert_pem = std::move(*cert);
+  access.tls.key_pem = std::move(*key);
+  access.tls.cert_file = user.GetPath("client-certificate");
+  access.tls.key_file = user.GetPath("client-key");
+  if ((access.tls.cert_pem + access.tls.cert_file).empty() !=
+      (access.tls.key_pem + access.tls.key_file).empty()) {
+    return user.Bad("client-certificate and client-key go together; give both or none");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Access> ReadKubeconfig(const std::vector<KubeconfigFile>& files,
+                              const std::string& context) {
+  const Result<Kubeconfig> all = Kubeconfig::Parse(files);
+  if (!all) return Fail(all.error());
+  const std::string name = context.empty() ? all->CurrentContext() : context;
+  if (name.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                (files.empty() ? "kubeconfig" : files.front().path) +
+                    ": it has no current-context; set one with kubectl config use-context, or "
+                    "name one");
+  }
+  const Result<Entry> chosen = all->Get("context", name);
+  if (!chosen) return Fail(chosen.error());
+
+  Access access;
+  access.name_space = chosen->Get("namespace");
+  if (access.name_space.empty()) access.name_space = "default";
+  access.who = chosen->label;
+  access.login_mend = "it does not accept the credentials of " + chosen->label + "; log in again";
+  const Result<Entry> cluster = all->Get("cluster", chosen->Get("cluster"));
+  if (!cluster) return Fail(cluster.error());
+  if (const Status read = ReadCluster(*cluster, access); !read) return Fail(read.error());
+  if (const std::string user_name = chosen->Get("user"); !user_name.empty()) {
+    const Result<Entry> user = all->Get("user", user_name);
+    if (!user) return Fail(user.error());
+    if (const Status read = ReadUser(*user, access); !read) return Fail(read.error());
+  }
+  if (!access.server.starts_with("https:") && !(access.token + access.token_file).empty()) {
+    return cluster->Bad("server is http, where everyone could read the token; use https");
+  }
+  return access;
+}
+
+}  // namespace stoker::kubernetes

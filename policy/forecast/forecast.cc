@@ -1,0 +1,145 @@
+#include "policy/forecast/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/text.h"
+#include "core/units.h"
+#include "policy/forecast/series.h"
+
+namespace stoker::forecast {
+namespace {
+
+constexpr Duration kInstant{1};
+
+/// A history that ends in silence for longer says too little of now.
+Duration LongestSilence(Duration step) {
+  return std::max<Duration>(std::chrono::hours(1), 3 * step);
+}
+
+/// The number of steps from `first` to the first slot at or after `time`.
+Duration::rep SlotAt(WallTime time, WallTime first, Duration step) {
+  const Duration since = time - first;
+  return since / step + (since % step > Duration::zero() ? 1 : 0);
+}
+
+std::string Percent(double fraction) { return FormatNumber(std::round(fraction * 100)) + "%"; }
+
+/// Why a forecast is not to be used; empty when it is.
+std::string Objection(const Series& series, const Backtest& test) {
+  std::size_t silent = 0;
+  while (std::isnan(series.values[series.values.size() - 1 - silent])) ++silent;
+  const Duration silence = series.step * static_cast<Duration::rep>(silent);
+  if (silence > LongestSilence(series.step)) {
+    return "its history has no value for the last " + FormatDuration(silence);
+  }
+  if (test.tested < Forecast::kFewestTested) {
+    return "too little history: tested on " + std::to_string(test.tested) + " steps, " +
+           std::to_string(Forecast::kFewestTested) + " are needed";
+  }
+  if (test.naive.loss <= 0) return "nothing to gain: the signal stays what it is";
+  const double skill = test.Skill();
+  if (skill < Forecast::kMargin) {
+    return (skill < 0 ? Percent(-skill) + " more" : Percent(skill) + " less") +
+           " loss than naive, " + Percent(Forecast::kMargin) + " less are needed";
+  }
+  if (test.gain_t < Forecast::kLeastT) {
+    return Percent(skill) + " less loss than naive, but not steadily: it may be chance";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Prediction> Forecast::At(WallTime time) const {
+  if (predictions.empty()) return std::nullopt;
+  const Duration::rep slot = SlotAt(time, first, step);
+  if (slot < 0 || slot >= static_cast<Duration::rep>(predictions.size())) return std::nullopt;
+  return predictions[static_cast<std::size_t>(slot)];
+}
+
+std::optional<double> Forecast::Lift(WallTime time) const {
+  if (!used || !At(time + horizon)) return std::nullopt;
+  const auto end = static_cast<std::size_t>(SlotAt(time + horizon, first, step));
+  const auto begin =
+      static_cast<std::size_t>(std::max<Duration::rep>(SlotAt(time, first, step), 0));
+  double most = predictions[end]->value;
+  for (std::size_t slot = begin; slot < end; ++slot) {
+    if (predictions[slot]) most = std::max(most, predictions[slot]->value);
+  }
+  return most;
+}
+
+WallTime Forecast::NextChange(WallTime time) const {
+  if (!used) return WallTime::max();
+  const auto after = [&](WallTime at) { return first + step * SlotAt(at, first, step) + kInstant; };
+  return std::min(after(time), after(time + horizon) - horizon);
+}
+
+Forecast MakeForecast(std::span<const Reading> readings,
+                      OnEmpty on_empty,
+                      const Settings& settings,
+                      Duration horizon) {
+  Forecast forecast;
+  forecast.step = settings.step;
+  forecast.horizon = horizon;
+  forecast.quantile = settings.quantile;
+  const Series series = Resample(readings, on_empty, settings.step, settings.window);
+  if (series.values.empty()) {
+    forecast.reason = "no history yet";
+    return forecast;
+  }
+  // The newest value may be a step old, and the moment asked for between two slots.
+  const auto steps =
+      static_cast<std::size_t>((horizon + settings.step - kInstant) / settings.step) + 1;
+  std::vector<std::size_t> seasons;
+  for (const Duration season : settings.seasons) {
+    seasons.push_back(static_cast<std::size_t>(season / settings.step));
+  }
+  const Backtest test = RunBacktest(series.values, steps, seasons, settings.quantile);
+  forecast.skill = test.Skill();
+  forecast.tested = test.tested;
+  forecast.loss = test.mix.loss;
+  forecast.naive_loss = test.naive.loss;
+  if (test.seasonal) forecast.seasonal_loss = test.seasonal->loss;
+  forecast.models = test.shares;
+  for (Share& share : forecast.models) {
+    if (share.season == 0) continue;
+    share.name += " " + FormatDuration(settings.step * static_cast<Duration::rep>(share.season));
+  }
+  forecast.reason = Objection(series, test);
+  forecast.used = forecast.reason.empty();
+  forecast.newest = series.TimeOf(series.values.size() - 1);
+  forecast.first = series.TimeOf(test.first_tested);
+
+  // What never was negative will not be.
+  double least = std::numeric_limits<double>::infinity();
+  for (const double value : series.values)
+    least = std::min(least, std::isnan(value) ? least : value);
+  const double floor = least >= 0 ? 0 : -std::numeric_limits<double>::max();
+  for (std::size_t t = test.first_tested; t < test.mix.quantile.size(); ++t) {
+    const Prediction prediction{.value = std::max(test.mix.quantile[t], floor),
+                                .low = std::max(test.mix.low[t], floor),
+                                .high = std::max(test.mix.high[t], floor)};
+    const bool known = std::isfinite(test.mix.quantile[t]) && std::isfinite(prediction.low) &&
+                       std::isfinite(prediction.high);
+    forecast.predictions.push_back(known ? std::optional(prediction) : std::nullopt);
+  }
+  return forecast;
+}
+
+std::string Summarize(const Forecast& forecast) {
+  if (!forecast.used) return "not used: " + forecast.reason;
+  std::string text = "used: " + Percent(forecast.skill) + " less loss than naive over " +
+                     std::to_string(forecast.tested) + " steps";
+  const char* separator = " (";
+  for (const Share& share : forecast.models) {
+    if (share.weight < 0.05) continue;
+    text += separator + share.name + " " + Percent(share.weight);
+    separator = ", ";
+  }
+  return *separator == ',' ? text + ")" : text;
+}
+
+}  // namespace stoker::forecast

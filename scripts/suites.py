@@ -23,14 +23,19 @@ import xml.etree.ElementTree as ElementTree
 VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 SPARK_OPERATOR = "github.com/kubeflow/spark-operator/v2@v2.4.0"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
-KUBERNETES = "k8s.io/kubernetes@v1.36.4"
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
 GRAFANA_SDK = "grafana-foundation-sdk==1769699998!10.1.0"  # 10.1: what it is for
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
+CLUSTER = "tests/cluster"  # its go.mod names the Kubernetes release that charts are held against
+CLUSTER_PROGRAMS = {  # package, build tags
+    "etcd": ("go.etcd.io/etcd/server/v3", ""),
+    "kube-apiserver": ("k8s.io/kubernetes/cmd/kube-apiserver", ""),
+}
 CACHE = os.environ["STOKER_CACHE"]
 JOBS = str(os.cpu_count() or 2)
+named = set()  # suites on the command line
 
 
 class CannotRun(Exception):
@@ -171,6 +176,28 @@ def go_module(module):
     return json.loads(done.stdout)["Dir"]
 
 
+def required_module(folder, module):
+    """MODULE@VERSION, as the go.mod of a folder requires it."""
+    with open(f"{folder}/go.mod", encoding="utf-8") as file:
+        return re.search(rf"^\s*(?:require )?({re.escape(module)} v\S+)", file.read(), re.M)[1].replace(" ", "@")
+
+
+def cluster_programs():
+    """The folder with a Kubernetes control plane of Go modules, built once for each change of go.sum."""
+    with open(f"{CLUSTER}/go.sum", "rb") as file:
+        folder = f"{CACHE}/cluster-{hashlib.sha256(file.read()).hexdigest()[:12]}"
+    missing = [name for name in CLUSTER_PROGRAMS if not os.path.exists(f"{folder}/{name}")]
+    if missing and "cluster" not in named:
+        raise CannotRun("scripts/test cluster builds a control plane first, 5 to 10 minutes")
+    for name in missing:
+        package, tags = CLUSTER_PROGRAMS[name]
+        command = ["nice", go(), "build", "-trimpath", "-ldflags=-s -w", f"-tags={tags}", "-o", f"{folder}/{name}.new", package]
+        if run(command, cwd=CLUSTER) != 0:
+            raise CannotRun(f"{name} could not be built")
+        os.rename(f"{folder}/{name}.new", f"{folder}/{name}")
+    return folder
+
+
 def stoker():
     return os.path.abspath("build/dev/cli/stoker")
 
@@ -266,20 +293,24 @@ def schema_packages():
     return {"PYTHONPATH": python_packages("schema-packages", "PyYAML==6.0.3", "jsonschema==4.26.0")}
 
 
-def charts():
-    """What real helm makes of the charts: whether clusters take it, and Stoker and Spark start on it."""
-    build("dev", "stoker", "rightsize")
-    java_home()
-    with open("tests/interop/keda/go.mod", encoding="utf-8") as file:
-        keda = re.search(r"github.com/kedacore/keda/v2 v\S+", file.read())[0].replace(" ", "@")
+def custom_resources():
+    """Files with the CustomResourceDefinitions of all that the charts make."""
     definitions = {
-        f"{go_module(keda)}/config/crd/bases/keda.sh_": ("scaledobjects", "scaledjobs", "triggerauthentications"),
+        f"{go_module(required_module('tests/interop/keda', 'github.com/kedacore/keda/v2'))}/config/crd/bases/keda.sh_":
+            ("scaledobjects", "scaledjobs", "triggerauthentications"),
         f"{go_module(PROMETHEUS_OPERATOR)}/example/prometheus-operator-crd/monitoring.coreos.com_":
             ("servicemonitors", "podmonitors", "prometheusrules"),
         f"{go_module(CERT_MANAGER)}/deploy/crds/cert-manager.io_": ("certificates",),
     }
-    schemas = [f"{go_module(KUBERNETES)}/api/openapi-spec/swagger.json",
-               *(f"{start}{name}.yaml" for start, names in definitions.items() for name in names)]
+    return [f"{start}{name}.yaml" for start, names in definitions.items() for name in names]
+
+
+def charts():
+    """What real helm makes of the charts: whether clusters take it, and Stoker and Spark start on it."""
+    build("dev", "stoker", "rightsize")
+    java_home()
+    kubernetes = go_module(required_module(CLUSTER, "k8s.io/kubernetes"))
+    schemas = [f"{kubernetes}/api/openapi-spec/swagger.json", *custom_resources()]
     helm = go_tool(HELM)
     count = count_script(["tests/charts/stoker_test.py", helm, *schemas], schema_packages())
     count.add(count_script(["tests/charts/spark_connect_test.py", helm, os.path.abspath("build/dev/cli/rightsize"),
@@ -289,6 +320,12 @@ def charts():
                             *(f"{spark_operator}{name}.yaml" for name in (
                                 "sparkapplications", "scheduledsparkapplications", "sparkconnects"))], schema_packages()))
     return count
+
+
+def cluster():
+    """What a real Kubernetes API server says to the charts."""
+    programs = cluster_programs()
+    return count_script([f"{CLUSTER}/charts_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages())
 
 
 def rightsizing():
@@ -453,6 +490,7 @@ SUITES = {
     "spark": Suite(spark),
     "rightsizing": Suite(rightsizing),
     "charts": Suite(charts),
+    "cluster": Suite(cluster, "optional"),
     "dashboards": Suite(dashboards),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
@@ -478,6 +516,7 @@ def main():
         print(f"scripts/test: no suite '{unknown[0]}'; there are {', '.join(SUITES)}", file=sys.stderr)
         return 2
 
+    named.update(arguments.suites)
     total = Count()
     lines = []
     for name, suite in SUITES.items():

@@ -364,21 +364,24 @@ def network(objects):
     same("network: replicas and Prometheus reach port 8080", len(by_port.get("http") or []), 2)
 
 
-def carries(folder, schemas):
-    """Alerts and dashboards that are put beside the templates come out as they are."""
-    copy = shutil.copytree(CHART, f"{folder}/carries")
-    groups = [{"name": "stoker", "rules": [{"alert": "A", "expr": "up == 0", "annotations": {"summary": "{{ $labels.pod }}"}}]}]
-    dashboard = '{"title": "{{ x }}"}\n'
-    for path, text in (("alerts/stoker.yaml", yaml.safe_dump({"groups": groups})),
-                       ("dashboards/overview.json", dashboard)):
-        os.makedirs(os.path.dirname(f"{copy}/files/{path}"), exist_ok=True)
-        with open(f"{copy}/files/{path}", "w", encoding="utf-8") as file:
-            file.write(text)
-    objects = render(f"{CHART}/ci/monitoring-values.yaml", chart=copy)
-    report("files: objects fit their schemas", schemas.problem_of(objects))
-    same("files: alerts", [group for group in one(objects, "PrometheusRule")["spec"]["groups"] if group in groups], groups)
-    made = one(objects, "ConfigMap", "stoker-dashboard-overview")
-    same("files: a dashboard", made and made["data"], {"overview.json": dashboard})
+def carries(objects):
+    """Alerts and dashboards come out as they are made, the alerts with links to their runbook."""
+    done = subprocess.run([f"{ROOT}/scripts/chart-files", "--check"], capture_output=True, text=True, check=False)
+    report("files: as dashboards/ has them", done.stderr)
+    groups = []
+    for path in sorted(glob.glob(f"{ROOT}/dashboards/alerts/*.yaml")):
+        with open(path, encoding="utf-8") as file:
+            groups += yaml.safe_load(file.read().replace("runbook_url: docs/", "runbook_url: https://docs.example.com/stoker/"))[
+                "groups"]
+    made = one(objects, "PrometheusRule")["spec"]["groups"]
+    same("files: alerts", [group for group in made if group["name"] != "own"], groups)
+    check("files: the values' own alerts", any(group["name"] == "own" for group in made), made)
+    boards = {}
+    for path in glob.glob(f"{ROOT}/dashboards/out/*.json"):
+        with open(path, encoding="utf-8") as file:
+            boards[os.path.basename(path)] = file.read()
+    same("files: dashboards", {name: text for thing in objects if thing["kind"] == "ConfigMap"
+                               for name, text in thing["data"].items() if name.endswith(".json")}, boards)
 
 
 def golden():
@@ -428,7 +431,7 @@ def main():
         same("networkpolicy-off has none", one(scenarios["networkpolicy-off"], "NetworkPolicy"), None)
         restarts(folder, hours)
         refuses(folder)
-        carries(folder, schemas)
+        carries(scenarios["monitoring"])
         documents()
         starts(tempfile.mkdtemp(dir=folder), hours)
         starts_with_tls(tempfile.mkdtemp(dir=folder), hours)

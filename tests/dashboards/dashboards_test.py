@@ -238,6 +238,7 @@ def as_grafana_reads(board):
 def texts(checks, metrics):
     """What needs no Prometheus."""
     checks.run("dashboards/out is fresh", [sys.executable, "dashboards/generate", "--check"])
+    checks.run("charts/stoker/files is fresh", ["scripts/chart-files", "--check"])
     for path in sorted(glob.glob("dashboards/out/*.json")):
         board = json.loads(read(path))
         checks.tell(f"lint {os.path.basename(path)}", lint.dashboard(board, metrics))

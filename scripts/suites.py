@@ -443,6 +443,7 @@ def docs():
     """Every command that the documents show is run, scripts/run --demo with them, and what they show is held against the schema."""
     build("dev", "stoker", "rightsize")
     count = count_script(["scripts/check-docs"])
+    count.add(count_script(["tests/docs/check_docs_test.py"]))
     count.add(count_script(["tests/docs/schema_test.py"], schema_packages()))
     return count
 

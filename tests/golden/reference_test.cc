@@ -63,6 +63,16 @@ TEST(Reference, ConfigurationPageIsWhatTheTablesSay) {
   golden::ExpectFile("docs/reference/config.md", ConfigReference());
 }
 
+TEST(Reference, EverySignalHasAPageWithItsParameters) {
+  scalers::Registry registry;
+  scalers::RegisterBuiltinScalers(registry);
+  for (const scalers::SignalType& type : registry.signal_types()) {
+    golden::ExpectSection("docs/reference/signals/" + type.name + ".md",
+                          "parameters",
+                          config::MarkdownTable(type.params));
+  }
+}
+
 /// Runs the binary and gives back what it printed.
 std::string RunProgram(const std::string& name, std::vector<std::string> arguments, int exit_code) {
   const char* stoker = std::getenv("STOKER_BIN");

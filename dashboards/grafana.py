@@ -9,6 +9,7 @@ import dataclasses
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
+KEPT = "${__url_time_range}&${datasource:queryparam}"  # on the way to another board
 GREEN, YELLOW, RED, BLUE = "green", "yellow", "red", "blue"
 
 
@@ -33,6 +34,8 @@ class Panel:
     minimum: float = 0
     maximum: float = None
     links: list = dataclasses.field(default_factory=list)  # (title, page below docs/)
+    boards: list = dataclasses.field(default_factory=list)  # (title, uid) of boards that tell more
+    nothing: str = ""  # what it means that there are no series, in place of Grafana's "No data"
     since: str = ""  # the Spark version that has its metrics; empty: all that we know
 
     def json(self, number, x, y, docs):
@@ -41,6 +44,8 @@ class Panel:
             defaults["min"] = self.minimum
         if self.maximum is not None:
             defaults["max"] = self.maximum
+        if self.nothing:
+            defaults["noValue"] = self.nothing
         steps = [{"color": GREEN if self.thresholds else BLUE, "value": None}]
         steps += [{"color": color, "value": value} for value, color in self.thresholds]
         defaults["thresholds"] = {"mode": "absolute", "steps": steps}
@@ -51,7 +56,9 @@ class Panel:
                 str(value): {"text": text, "color": color} for value, (text, color) in self.mappings.items()}}]
         if self.kind == "timeseries":
             custom = defaults.setdefault("custom", {})
-            custom |= {"fillOpacity": 25 if self.stacked else 5, "lineWidth": 1, "showPoints": "never"}
+            custom |= {"fillOpacity": 25 if self.stacked else 0, "lineWidth": 1, "showPoints": "never"}
+            if self.unit == "none":
+                custom["axisSoftMax"] = 1  # else a line at 0 gets an axis up to 100
             if self.stacked:
                 custom["stacking"] = {"mode": "normal", "group": "A"}
         see = "".join(f"\n\n{title}: docs/{page}" for title, page in self.links)
@@ -60,8 +67,9 @@ class Panel:
             "datasource": DATASOURCE, "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
             "fieldConfig": {"defaults": defaults, "overrides": []},
             "options": OPTIONS[self.kind],
-            "links": [{"title": title, "url": f"{docs}/{page}", "targetBlank": True}
-                      for title, page in self.links if docs],
+            "links": [*({"title": title, "url": f"/d/{uid}?{KEPT}"} for title, uid in self.boards),
+                      *({"title": title, "url": f"{docs}/{page}", "targetBlank": True}
+                        for title, page in self.links if docs)],
             "targets": [{"refId": chr(ord("A") + index), "datasource": DATASOURCE, "expr": query.expr,
                          "legendFormat": query.legend, "editorMode": "code", "range": self.kind != "stat",
                          "instant": self.kind == "stat"} for index, query in enumerate(self.queries)],
@@ -88,10 +96,11 @@ class Board:
     uid: str  # also the file's name
     title: str
     description: str
-    variables: list  # (name, label, query) in the order of choosing
+    variables: list  # (name, label, query[, what all of them are]) in the order of choosing
     rows: list
     tags: tuple = ()
     page: str = "how-to/dashboards.md"
+    choices: list = dataclasses.field(default_factory=list)  # (name, label, [(text, value)]): the first is chosen
 
     def panels(self):
         return [panel for row in self.rows for panel in row.panels]
@@ -119,22 +128,30 @@ class Board:
             "annotations": {"list": []},
             "links": [
                 {"type": "dashboards", "title": "Stoker", "tags": ["stoker"], "asDropdown": True, "keepTime": True,
-                 "includeVars": False},
+                 "includeVars": True},
                 *([{"type": "link", "title": "What this shows", "url": f"{docs}/{self.page}", "targetBlank": True,
                     "icon": "doc"}] if docs else [])],
             "templating": {"list": [
                 {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"},
-                *(variable(*one) for one in self.variables)]},
+                *(variable(*one) for one in self.variables), *(choice(*one) for one in self.choices)]},
             "panels": panels,
         }
 
 
-def variable(name, label, query):
+def variable(name, label, query, everything=".*"):
     """Several values or all; `.*` for all, so that series without the label count, too."""
     return {"name": name, "label": label, "type": "query", "datasource": DATASOURCE,
             "query": {"query": query, "refId": name}, "refresh": 2, "sort": 1,
-            "multi": True, "includeAll": True, "allValue": ".*",
+            "multi": True, "includeAll": True, "allValue": everything,
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
+
+
+def choice(name, label, options):
+    """One of some values that have names. A comma separates options, a backslash before it says that it does not."""
+    text, value = options[0]
+    return {"name": name, "label": label, "type": "custom", "multi": False, "includeAll": False,
+            "query": ", ".join(f"{text} : {value}".replace(",", "\\,") for text, value in options),
+            "current": {"selected": True, "text": text, "value": value}}
 
 
 def stat(title, description, unit, expr, width=4, **more):

@@ -155,6 +155,23 @@ def python_packages(name, *packages):
     return folder
 
 
+def npm_packages(name, manifest):
+    """A folder of the cache with what this package.json names, fetched once."""
+    with open(manifest, "rb") as file:
+        folder = f"{CACHE}/{name}-{hashlib.sha256(file.read()).hexdigest()[:12]}"
+    if not os.path.exists(folder):
+        os.makedirs(CACHE, exist_ok=True)
+        unfinished = tempfile.mkdtemp(dir=CACHE)
+        shutil.copy(manifest, unfinished)
+        code = run(["npm", "install", "--prefix", unfinished, "--ignore-scripts", "--no-audit", "--no-fund",
+                    "--no-package-lock", "--silent"], stdout=sys.stderr)
+        if code != 0:
+            shutil.rmtree(unfinished)
+            raise CannotRun(f"the packages of {manifest} cannot be had")
+        os.rename(unfinished, folder)
+    return folder
+
+
 def pyspark(version):
     return python_packages(f"pyspark-{version}", f"pyspark=={version}")
 
@@ -343,8 +360,25 @@ def dashboards():
     build("dev", "stoker")
     if not os.path.exists("/usr/bin/promtool"):
         raise CannotRun("needs Debian's package prometheus")
-    packages = python_packages("grafana-packages", GRAFANA_SDK)
+    packages = f"{python_packages('grafana-packages', GRAFANA_SDK)}:{schema_packages()['PYTHONPATH']}"
     return count_script(["tests/dashboards/dashboards_test.py"], {"PYTHONPATH": packages})
+
+
+def pictures():
+    """Pictures of the dashboards, in build/dev/pictures, drawn by Grafana's own panel components; to be looked at."""
+    for command, package in (("chromium", "chromium"), ("npm", "npm"), ("promtool", "prometheus")):
+        if not shutil.which(command):
+            raise CannotRun(f"needs Debian's package {package}")
+    build("dev", "stoker")
+    source = "tests/dashboards/pictures"
+    tools = npm_packages("pictures", f"{source}/package.json")
+    for path in glob.glob(f"{source}/*"):
+        shutil.copy(path, tools)
+    bundle = ["node_modules/.bin/esbuild", "page.jsx", "--bundle", "--outfile=page.js", "--jsx=automatic",
+              '--define:process.env.NODE_ENV="production"', "--define:global=window", "--log-level=error"]
+    if run(bundle, cwd=tools) != 0:
+        return Count(failed=1)
+    return count_script(["tests/dashboards/pictures_test.py", tools, "build/dev/pictures"], schema_packages())
 
 
 def sanitizer(preset, environment):
@@ -493,6 +527,7 @@ SUITES = {
     "charts": Suite(charts),
     "cluster": Suite(cluster, "optional"),
     "dashboards": Suite(dashboards),
+    "pictures": Suite(pictures, kind="optional", only_all=True),
     "docs": Suite(docs),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),

@@ -1,5 +1,7 @@
-"""One module a dashboard; each has `board()`."""
+"""The dashboards, one module each."""
 
 from boards import capacity, keda, rightsizing, spark, stoker
 
-MODULES = (stoker, spark, keda, capacity, rightsizing)
+
+def every(price_files=()):
+    return [stoker.board(), spark.board(), keda.board(), capacity.board(), rightsizing.board(price_files)]

@@ -3,6 +3,12 @@
 from grafana import GREEN, RED, YELLOW, Board, Row, graph, quantiles, stat, states
 
 POD = 'namespace=~"$namespace", pod=~".+-exec-[0-9]+"'
+RUNNING = 'and on (namespace, pod) (kube_pod_status_phase{phase="Running"} == 1)'  # those that ended request nothing
+
+
+def share(resource):
+    return (f'sum(kube_pod_container_resource_requests{{resource="{resource}"}} {RUNNING}) / '
+            f'sum(kube_node_status_allocatable{{resource="{resource}"}})')
 
 
 def board():
@@ -22,7 +28,8 @@ def now():
         stat("Unschedulable pods", "Of all kinds, that the autoscaler tries to find room for.", "none",
              "sum(cluster_autoscaler_unschedulable_pods_count)", thresholds=[(1, YELLOW)]),
         stat("Executors that wait", "Executor pods in phase Pending.", "none",
-             f'sum(kube_pod_status_phase{{{POD}, phase="Pending"}})', thresholds=[(1, YELLOW)]),
+             f'sum(kube_pod_status_phase{{{POD}, phase="Pending"}}) or 0 * count(kube_pod_status_phase)',
+             thresholds=[(1, YELLOW)], boards=[("Which applications wait?", "stoker-spark")]),
         stat("Safe to autoscale", "The autoscaler stops while too many nodes are not ready.", "none",
              "min(cluster_autoscaler_cluster_safe_to_autoscale)", mappings={1: ("yes", GREEN), 0: ("no", RED)}),
         stat("Unneeded nodes", "That the autoscaler would remove.", "none",
@@ -39,31 +46,32 @@ def nodes():
               (f"sum by (phase) (kube_pod_status_phase{{{POD}}})", "{{phase}}")),
         graph("Unschedulable pods", "All kinds; type as the autoscaler calls it.", "none",
               ("sum by (type) (cluster_autoscaler_unschedulable_pods_count)", "{{type}}")),
-        graph("CPU requested", "Of all pods, over what nodes can give.", "percentunit",
-              ('sum(kube_pod_container_resource_requests{resource="cpu"}) / '
-               'sum(kube_node_status_allocatable{resource="cpu"})', "requested"), maximum=1, width=6),
-        graph("Memory requested", "Of all pods, over what nodes can give.", "percentunit",
-              ('sum(kube_pod_container_resource_requests{resource="memory"}) / '
-               'sum(kube_node_status_allocatable{resource="memory"})', "requested"), maximum=1, width=6),
-        graph("Cores", "Of the cluster, and the autoscaler's limits.", "none",
-              ("max(cluster_autoscaler_cluster_cpu_current_cores)", "cores"),
-              ("max by (direction) (cluster_autoscaler_cpu_limits_cores)", "{{direction}}"), width=6),
-        graph("Memory", "Of the cluster, and the autoscaler's limits.", "bytes",
-              ("max(cluster_autoscaler_cluster_memory_current_bytes)", "memory"),
-              ("max by (direction) (cluster_autoscaler_memory_limits_bytes)", "{{direction}}"), width=6),
+        graph("CPU requested", "Of pods that run, over what nodes can give.", "percentunit",
+              (share("cpu"), "requested"), maximum=1),
+        graph("Memory requested", "Of pods that run, over what nodes can give.", "percentunit",
+              (share("memory"), "requested"), maximum=1),
+        graph("Of the autoscaler's limits", "At 1 it adds no node, whoever waits. Its limits of cores and memory are "
+              "all but endless unless they are set.", "percentunit",
+              ("sum(cluster_autoscaler_nodes_count) / max(cluster_autoscaler_max_nodes_count)", "nodes"),
+              ("max(cluster_autoscaler_cluster_cpu_current_cores) / "
+               'max(cluster_autoscaler_cpu_limits_cores{direction="maximum"})', "cores"),
+              ("max(cluster_autoscaler_cluster_memory_current_bytes) / "
+               'max(cluster_autoscaler_memory_limits_bytes{direction="maximum"})', "memory"),
+              maximum=1, thresholds=[(0.9, YELLOW)]),
     ])
 
 
 def scaling():
     return Row("The cluster autoscaler", [
-        graph("Nodes added and removed", "Nodes a second.", "ops",
-              ("sum(rate(cluster_autoscaler_scaled_up_nodes_total[$__rate_interval]))", "added"),
-              ("sum by (reason) (rate(cluster_autoscaler_scaled_down_nodes_total[$__rate_interval]))",
+        graph("Nodes added and removed", "Nodes a minute.", "none",
+              ("60 * sum(rate(cluster_autoscaler_scaled_up_nodes_total[$__rate_interval]))", "added"),
+              ("60 * sum by (reason) (rate(cluster_autoscaler_scaled_down_nodes_total[$__rate_interval]))",
                "removed: {{reason}}")),
-        graph("Scale-ups that failed", "A second, by reason: quota, no such instances, time-outs.", "ops",
-              ("sum by (reason) (rate(cluster_autoscaler_failed_scale_ups_total[$__rate_interval]))", "{{reason}}")),
+        graph("Scale-ups that failed", "A minute, by reason: quota, no such instances, time-outs.", "none",
+              ("60 * sum by (reason) (rate(cluster_autoscaler_failed_scale_ups_total[$__rate_interval]))", "{{reason}}"),
+              nothing="none failed"),
         graph("Time of its main loop", "Quantiles. New pods wait for it before nodes are asked for.", "s",
-              *quantiles("cluster_autoscaler_function_duration_seconds", 'function="main"', ("function",)),
+              *quantiles("cluster_autoscaler_function_duration_seconds", 'function="main"', ("function",), (0.5, 0.99)),
               thresholds=[(30, YELLOW)]),
         states("Removal of nodes", "After nodes were added none is removed for a while.",
                "max(cluster_autoscaler_scale_down_in_cooldown)", "removal",

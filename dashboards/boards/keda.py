@@ -32,7 +32,8 @@ def triggers():
         stat("Paused objects", "ScaledObjects that an annotation has paused: nothing scales them.", "none",
              f"sum(keda_scaled_object_paused{{{OBJECT}}})", width=6, thresholds=[(1, YELLOW)]),
         stat("Errors", "Of scaled objects, over the chosen time.", "none",
-             f"sum(increase(keda_scaled_object_errors_total{{{OBJECT}}}[$__range]))", width=6, thresholds=[(1, RED)]),
+             f"round(sum(increase(keda_scaled_object_errors_total{{{OBJECT}}}[$__range])))", width=6,
+             thresholds=[(1, RED)], boards=[("What Stoker answers", "stoker-overview")]),
         stat("Late by", "The largest lateness of KEDA's scale loop now: at seconds, its operator is short of CPU or "
              "some scaler is slow.", "s",
              'max(keda_internal_scale_loop_latency_seconds{namespace=~"$namespace", resource=~"$scaled_object"})',
@@ -44,7 +45,7 @@ def triggers():
                {1: ("active", GREEN), 0: ("idle", "transparent")}),
         graph("Errors", "A second, by trigger. KEDA's fallback acts after failureThreshold of them in a row.", "ops",
               (f"sum by {LABELS} (rate(keda_scaler_detail_errors_total{{{OBJECT}}}[$__rate_interval]))", NAME),
-              links=MANIFEST),
+              nothing="no errors", links=MANIFEST, boards=[("What Stoker answers", "stoker-overview")]),
     ])
 
 
@@ -63,7 +64,8 @@ def calls():
 
 def autoscaler():
     return Row("HPA", [
-        graph("Replicas", "Desired by the HPA, there now, and its bounds.", "none",
+        graph("Replicas", "Desired by the HPA, there now, and its bounds. KEDA names an HPA keda-hpa- and the "
+              "ScaledObject; others are not found.", "none",
               (hpa("status_desired_replicas"), f"{HPA_NAME} desired"),
               (hpa("status_current_replicas"), f"{HPA_NAME} there"),
               (hpa("spec_max_replicas"), f"{HPA_NAME} max"), (hpa("spec_min_replicas"), f"{HPA_NAME} min")),

@@ -9,7 +9,9 @@ from grafana import RED, YELLOW, Board, Row, graph, stat
 
 EXECUTOR = 'namespace=~"$namespace", application_name=~"$application", executor_id!="driver"'
 BY = "sum by (namespace, application_name)"
-APPLICATION = "{{application_name}}"
+APPLICATION = "{{namespace}}/{{application_name}}"
+STATIC = "no dynamic allocation"  # what it means that there are none of its metrics
+APP_STATUS = "needs Spark 4, or spark.metrics.appStatusSource.enabled"
 
 
 def driver(metric, aggregation="sum"):
@@ -52,11 +54,12 @@ def now():
              'application_name=~"$application"}))'),
         stat("Executors", "Executors that run, without the drivers.", "none", f"count({executor('totalCores')})"),
         stat("Executors that could be used", "What Spark itself says it needs: tasks that run or wait, over the tasks "
-             "of an executor. With dynamic allocation only.", "none", f"sum({allocation('numberMaxNeededExecutors')})"),
+             "of an executor. With dynamic allocation only.", "none", f"sum({allocation('numberMaxNeededExecutors')})",
+             nothing=STATIC),
         stat("Slots", "Tasks that can run at a time.", "none", f"sum({executor('maxTasks')})"),
         stat("Tasks that run", "On all executors.", "none", f"sum({executor('activeTasks')})"),
         stat("Failed tasks", "Over the chosen time, on executors that are still scraped.", "none",
-             f"sum(increase({executor('failedTasks_total')}[$__range]))", thresholds=[(1, YELLOW), (100, RED)]),
+             f"round(sum(increase({executor('failedTasks_total')}[$__range])))", thresholds=[(1, YELLOW), (100, RED)]),
     ])
 
 
@@ -67,22 +70,24 @@ def demand():
               "allocation only.", "none",
               (f"count by (namespace, application_name) ({executor('totalCores')})", f"{APPLICATION} running"),
               (allocation("numberTargetExecutors"), f"{APPLICATION} target"),
-              (allocation("numberMaxNeededExecutors"), f"{APPLICATION} needed"), width=12),
+              (allocation("numberMaxNeededExecutors"), f"{APPLICATION} needed"), width=10),
         graph("Executors missing", "Needed less there. Stays above 0 while the cluster has no room, or while Spark's "
               "maximum is below the need.", "none",
               (f"clamp_min({allocation('numberMaxNeededExecutors')} - {allocation('numberAllExecutors')}, 0)",
-               APPLICATION), width=6),
+               APPLICATION), width=6, nothing=STATIC, boards=[("Is there room?", "stoker-capacity")]),
         graph("Needed, as Stoker reads it", "Readings of Stoker's signals of type spark, whether they ask the drivers "
               "or Prometheus.", "none",
-              ('max by (policy, signal) (stoker_signal_value{type="spark"})', "{{policy}}: {{signal}}"), width=6,
+              ('max by (policy, signal) (stoker_signal_value{type="spark"})', "{{policy}}: {{signal}}"), width=8,
+              nothing="no signal of type spark", boards=[("What Stoker makes of it", "stoker-overview")],
               links=[("The signal spark", "reference/signals/spark.md")]),
         graph("Executors on the way out", "That decommission, and that are about to be removed.", "none",
               (allocation("numberDecommissioningExecutors"), f"{APPLICATION} decommissioning"),
-              (allocation("numberExecutorsPendingToRemove"), f"{APPLICATION} to be removed"), width=12, height=6),
+              (allocation("numberExecutorsPendingToRemove"), f"{APPLICATION} to be removed"), width=12, height=6,
+              nothing=STATIC),
         graph("Executors lost unexpectedly", "Since the application started: exited without being asked to, as when "
               "spot nodes go or memory runs out.", "none",
               (driver("ExecutorAllocationManager_executors_numberExecutorsExitedUnexpectedly_Count"), APPLICATION),
-              width=12, height=6, thresholds=[(1, YELLOW)]),
+              width=12, height=6, thresholds=[(1, YELLOW)], nothing=STATIC),
     ])
 
 
@@ -138,7 +143,8 @@ def completion():
         graph("Jobs finished", "Since the application started. Spark 4.x; in 3.5 with "
               "spark.metrics.appStatusSource.enabled=true.", "none",
               (driver("appStatus_jobs_succeededJobs_Count"), f"{APPLICATION} succeeded"),
-              (driver("appStatus_jobs_failedJobs_Count"), f"{APPLICATION} failed"), since="4"),
+              (driver("appStatus_jobs_failedJobs_Count"), f"{APPLICATION} failed"), since="4",
+              nothing=APP_STATUS),
         graph("Duration of the last job", "Spark 4.x; in 3.5 with spark.metrics.appStatusSource.enabled=true.", "ms",
-              (driver("appStatus_jobDuration_Value", "max"), APPLICATION), since="4"),
+              (driver("appStatus_jobDuration_Value", "max"), APPLICATION), since="4", nothing=APP_STATUS),
     ])

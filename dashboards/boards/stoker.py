@@ -26,23 +26,32 @@ def board():
 
 
 def now():
-    return Row("Now", [
+    decisions = f"sum by (job, policy) (rate(stoker_decisions_total{{{POLICY}%s}}[%s]))"  # over the time of the alerts
+    there = f"0 * count(stoker_build_info{{{JOB}}})"  # nothing is 0 because Stoker cannot be scraped
+    return Row("Now: what is blue is a number, what is yellow or red has a runbook", [
         stat("Replicas of Stoker", "Processes that Prometheus can scrape.", "none",
-             f"count(stoker_build_info{{{JOB}}})", links=runbook("StokerDown")),
-        stat("Objects with a target", "ScaledObjects and ScaledJobs that KEDA asked about in the last ten minutes. Those "
-             "whose decision is an error are not in it.", "none",
-             f"count({PER_OBJECT} (stoker_active{{{OBJECT}}}))"),
-        stat("Executors asked for", "Sum over all scaled objects. Objects whose decision is an error are not in it.",
-             "none", f"sum({PER_OBJECT} (stoker_target_executors{{{OBJECT}}}))", links=DECISION),
-        stat("Objects on held readings", "Scaled objects whose target rests on the last good reading of a signal that "
-             "cannot be read.", "none", f"sum({PER_OBJECT} (stoker_held{{{OBJECT}}}))", thresholds=[(1, YELLOW)],
-             links=runbook("StokerHoldingTarget")),
+             f"count(stoker_build_info{{{JOB}}})", width=3, nothing="none", links=runbook("StokerDown")),
+        stat("Without a target", "Policies with decisions that are errors: KEDA is told UNAVAILABLE, and its fallback "
+             "acts.", "none", f"""count({decisions % (', bound="fault"', '5m')} > 0) or {there}""", width=3,
+             thresholds=[(1, RED)], links=runbook("StokerTargetUnavailable")),
         stat("Signals down", "Signals whose newest poll failed, at any replica.", "none",
-             f"sum(1 - min by {SIGNAL} (stoker_signal_up{{{POLICY}}}))", thresholds=[(1, RED)],
+             f"sum(1 - min by {SIGNAL} (stoker_signal_up{{{POLICY}}}))", width=3, thresholds=[(1, RED)],
              links=runbook("StokerSignalDown")),
+        stat("On held readings", "Scaled objects whose target rests on the last good reading of a signal that "
+             "cannot be read.", "none", f"sum({PER_OBJECT} (stoker_held{{{OBJECT}}}))", width=3,
+             thresholds=[(1, YELLOW)], links=runbook("StokerHoldingTarget")),
+        stat("At their maximum", "Policies whose signals call for more than the policy's max.", "none",
+             f"""count({decisions % (', bound="max"', '15m')} / {decisions % ('', '15m')} > 0.99) or {there}""", width=3,
+             thresholds=[(1, YELLOW)], links=runbook("StokerAtMaximum")),
         stat("Configuration", "Whether the configuration on disk was accepted; if not, the one before is in force.",
-             "none", f"min(stoker_config_last_reload_successful{{{JOB}}})",
-             mappings={1: ("accepted", GREEN), 0: ("refused", RED)}, links=runbook("StokerConfigRejected")),
+             "none", f"min(stoker_config_last_reload_successful{{{JOB}}})", width=3,
+             mappings={1: ("good", GREEN), 0: ("refused", RED)}, links=runbook("StokerConfigRejected")),
+        stat("Objects with a target", "ScaledObjects and ScaledJobs that KEDA asked about in the last ten minutes. "
+             "Those whose decision is an error are not in it.", "none",
+             f"count({PER_OBJECT} (stoker_active{{{OBJECT}}}))", width=3),
+        stat("Executors asked for", "Sum over all scaled objects. Objects whose decision is an error are not in it.",
+             "none", f"sum({PER_OBJECT} (stoker_target_executors{{{OBJECT}}}))", width=3,
+             links=DECISION, boards=[("Are they there?", "stoker-spark"), ("Is there room?", "stoker-capacity")]),
     ])
 
 
@@ -50,7 +59,7 @@ def targets():
     return Row("Targets: what is asked for, and who won", [
         graph("Replicas asked for", "A line that ends is a decision that became an error: KEDA's fallback acts then.",
               "none", (f"{PER_OBJECT} (stoker_target_replicas{{{OBJECT}}})", "{{namespace}}/{{scaled_object}}"),
-              links=DECISION),
+              links=DECISION, boards=[("What KEDA and the HPA make of it", "stoker-keda")]),
         graph("Replicas each signal asks for", "Before min, max, stabilization and step, and not rounded.",
               "none", (f"max by {SIGNAL} (stoker_signal_demand_replicas{{{POLICY}}})", "{{policy}}: {{signal}}"),
               links=DECISION),
@@ -85,36 +94,36 @@ def signals():
 
 def upstreams():
     connection = "connection, type"
+    polls = f"sum by ({connection}) (rate(stoker_polls_total{{{JOB}%s}}[$__rate_interval]))"
     return Row("Upstreams", [
         graph("Polls", "Polls a second by outcome. Policies that ask the same share one poll.", "ops",
               (f"sum by ({connection}, result) (rate(stoker_polls_total{{{JOB}}}[$__rate_interval]))",
                "{{type}} {{connection}} {{result}}")),
         graph("Polls that fail", "Share of polls with an error.", "percentunit",
-              (f'sum by ({connection}) (rate(stoker_polls_total{{{JOB}, result="error"}}[$__rate_interval])) / '
-               f"sum by ({connection}) (rate(stoker_polls_total{{{JOB}}}[$__rate_interval]))",
-               "{{type}} {{connection}}"), maximum=1, thresholds=[(0.1, RED)], links=runbook("StokerSignalDown")),
+              (f"""({polls % ', result="error"'} or 0 * {polls % ''}) / {polls % ''}""", "{{type}} {{connection}}"),
+              maximum=1, thresholds=[(0.1, RED)], links=runbook("StokerSignalDown")),
         graph("Time that polls take", "Quantiles, retries included. A poll that takes as long as its interval leaves "
-              "readings old.", "s", *quantiles("stoker_poll_duration_seconds", JOB, ("type", "connection")),
+              "readings old.", "s", *quantiles("stoker_poll_duration_seconds", JOB, ("type", "connection"), (0.5, 0.95)),
               thresholds=[(2, YELLOW)], links=runbook("StokerPollsSlow")),
         graph("Upstream answers", "HTTP requests a second by status; 0: there was no answer.", "reqps",
               (f"sum by (connection, code) (rate(stoker_upstream_requests_total{{{JOB}}}[$__rate_interval]))",
-               "{{connection}} {{code}}"), width=24, height=6),
+               "{{connection}} {{code}}"), width=24, height=6, links=runbook("StokerSignalDown")),
     ])
 
 
 def grpc():
+    calls = f"sum by (method) (rate(stoker_grpc_requests_total{{{JOB}%s}}[$__rate_interval]))"
     return Row("gRPC: what KEDA sees", [
         graph("Calls", "Calls a second by method and status code.", "reqps",
               (f"sum by (method, code) (rate(stoker_grpc_requests_total{{{JOB}}}[$__rate_interval]))",
-               "{{method}} {{code}}"), links=runbook("StokerGrpcErrors")),
+               "{{method}} {{code}}"), nothing="no calls seen", links=runbook("StokerGrpcErrors")),
         graph("Calls that are not OK", "Share by method. UNAVAILABLE means that there is no target; other codes are "
               "mistakes in a ScaledObject, missing rights or limits.", "percentunit",
-              (f'sum by (method) (rate(stoker_grpc_requests_total{{{JOB}, code!="OK"}}[$__rate_interval])) / '
-               f"sum by (method) (rate(stoker_grpc_requests_total{{{JOB}}}[$__rate_interval]))", "{{method}}"),
+              (f"""({calls % ', code!="OK"'} or 0 * {calls % ''}) / {calls % ''}""", "{{method}}"),
               maximum=1, thresholds=[(0.05, RED)], links=runbook("StokerGrpcErrors")),
         graph("Time to answer", "Quantiles by method. Answers come from memory; KEDA sets no deadline and waits.", "s",
-              *quantiles("stoker_grpc_request_duration_seconds", JOB, ("method",)), thresholds=[(0.5, YELLOW)],
-              links=runbook("StokerGrpcSlow")),
+              *quantiles("stoker_grpc_request_duration_seconds", JOB, ("method",), (0.5, 0.99)),
+              thresholds=[(0.5, YELLOW)], nothing="no calls seen", links=runbook("StokerGrpcSlow")),
     ])
 
 

@@ -7,7 +7,7 @@ import recorded
 
 FAMILY = re.compile(r"\b((?:stoker|metrics_executor|keda|cluster_autoscaler|kube|container)_\w+)")
 SPARK_COUNTER = re.compile(r"metrics_executor_\w+_total$")
-UNITS = {"none", "short", "s", "ms", "bytes", "Bps", "ops", "reqps", "percentunit"}
+UNITS = {"none", "short", "s", "ms", "bytes", "Bps", "ops", "reqps", "percentunit", "currencyUSD"}
 
 
 def names_in(expression):
@@ -24,8 +24,66 @@ def kind_of(name, kinds):
     return kinds.get(name) or ("counter" if kinds.get(base) in ("histogram", "summary") else None)
 
 
+def linted(board):
+    """What Grafana's dashboard-linter asks for, as (its rule's name, panel's title or "", what is wrong). Its rules for
+    PromQL's syntax are left to a real Prometheus."""
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    if variables.get("datasource", {}).get("query") != "prometheus":
+        yield "template-datasource-rule", "", "no variable `datasource` for Prometheus"
+    for name in ("job", "instance"):
+        if name not in variables or not variables[name]["multi"] or not variables[name]["includeAll"]:
+            yield f"template-{name}-rule", "", f"no variable `{name}` with several values and all"
+    for name, one in variables.items():
+        if one["type"] == "query" and one["refresh"] != 2:
+            yield "template-on-time-change-reload-rule", "", f"variable {name} is not read anew when the time changes"
+    if board["editable"]:
+        yield "uneditable-dashboard", "", "it can be edited"
+    for panel in board["panels"]:
+        if panel["type"] == "row":
+            continue
+        title = panel["title"]
+        if not title or not panel["description"]:
+            yield "panel-title-description-rule", title, "no title or no description"
+        defaults = panel["fieldConfig"]["defaults"]
+        if defaults["unit"] not in UNITS:
+            yield "panel-units-rule", title, "no unit that we know"
+        if not panel["targets"]:
+            yield "panel-no-targets-rule", title, "no query"
+        for target in panel["targets"]:
+            if {panel["datasource"]["uid"], target["datasource"]["uid"]} != {"${datasource}"}:
+                yield "panel-datasource-rule", title, "does not ask the chosen data source"
+            expression = target["expr"]
+            for span in re.findall(r"\[([^\]]*)\]", re.sub(r'"[^"]*"', '""', expression)):
+                if span != "$__rate_interval":
+                    yield "target-rate-interval-rule", title, f"a range that does not follow the resolution: [{span}]"
+            for name in ("job", "instance"):
+                selectors = [text for _, text in re.findall(rf"{FAMILY.pattern}(\{{[^}}]*\}})?", expression)]
+                if any(not re.search(rf'\b{name}=~"\${name}"', text) for text in selectors):
+                    yield f"target-{name}-rule", title, f'a selector without {name}=~"${name}"'
+
+
+def excused(found, board, excuses):
+    """What of `linted` nobody has excused, and excuses that nobody needs; the form is that of dashboard-linter."""
+    used = set()
+    for rule, panel, what in found:
+        excuse = excuses.get(rule, {})
+        entries = excuse.get("entries")
+        match = [] if entries is None else [
+            index for index, entry in enumerate(entries)
+            if entry["dashboard"] == board["title"] and entry.get("panel", panel) == panel]
+        used |= {(rule, index) for index in match}
+        if rule not in excuses or entries is not None and not match:
+            yield f"{rule}: {panel or 'dashboard'}: {what}"
+    for rule, excuse in excuses.items():
+        if not excuse.get("reason") and not all(entry.get("reason") for entry in excuse.get("entries", [{}])):
+            yield f"{rule}: excused without a reason"
+        for index, entry in enumerate(excuse.get("entries") or ()):
+            if entry["dashboard"] == board["title"] and (rule, index) not in used:
+                yield f"{rule}: {entry.get('panel') or 'dashboard'}: excused, and nothing is wrong"
+
+
 def dashboard(board, kinds):
-    """As Grafana's own lint has them: data source, texts, units, rates over the right range, legends, variables."""
+    """What dashboard-linter does not ask for: places, texts, legends, names and kinds of metrics, variables in use."""
     variables = {one["name"] for one in board["templating"]["list"]}
     used = set()
     ids = [panel["id"] for panel in board["panels"]]
@@ -42,28 +100,22 @@ def dashboard(board, kinds):
                     break
         if panel["type"] == "row":
             continue
-        for key in ("title", "description"):
-            if not panel[key]:
-                yield f"{where}: no {key}"
         if not panel["description"].split("\n")[0].endswith("."):
             yield f"{where}: the description is no sentence"
-        if panel["fieldConfig"]["defaults"]["unit"] not in UNITS:
-            yield f"{where}: no unit that we know"
         for page in re.findall(r"docs/([\w/.-]+\.md)", panel["description"]):
             if not os.path.exists(f"docs/{page}"):
                 yield f"{where}: docs/{page} is not there"
-        if not panel["targets"]:
-            yield f"{where}: no query"
+        for page, anchor in re.findall(r"docs/([\w/.-]+\.md)#(\S+)", panel["description"]):
+            if os.path.exists(f"docs/{page}") and anchor not in anchors(f"docs/{page}"):
+                yield f"{where}: docs/{page} has no #{anchor}"
+        for uid in re.findall(r"/d/([\w-]+)", " ".join(link["url"] for link in panel["links"])):
+            if not os.path.exists(f"dashboards/out/{uid}.json"):
+                yield f"{where}: leads to a dashboard {uid} that is not there"
         for target in panel["targets"]:
             expression = target["expr"]
             used |= set(re.findall(r"\$\{?([a-z_]\w*)", expression))
-            if {panel["datasource"]["uid"], target["datasource"]["uid"]} != {"${datasource}"}:
-                yield f"{where}: does not ask the chosen data source"
             if not target["legendFormat"] and panel["type"] != "stat":
                 yield f"{where}: no legend"
-            for span in re.findall(r"\[([^\]]*)\]", re.sub(r'"[^"]*"', '""', expression)):
-                if span not in ("$__rate_interval", "$__range"):
-                    yield f"{where}: a range that does not follow the resolution: [{span}]"
             for name in names_in(expression):
                 kind = kind_of(name, kinds)
                 if kind is None and not name.startswith("metrics_executor_"):
@@ -71,7 +123,9 @@ def dashboard(board, kinds):
                 rated = re.search(rf"(rate|increase)\({name}\b", expression)
                 if (kind == "counter") != bool(rated):
                     yield f"{where}: {name} is a {kind or 'gauge'}: {'rate() it' if kind == 'counter' else 'no rate()'}"
-    for one in board["templating"]["list"][1:]:
+    for one in board["templating"]["list"]:
+        if one["type"] != "query":
+            continue
         used |= set(re.findall(r"\$(\w+)", one["query"]["query"]))
         for name in names_in(one["query"]["query"]):
             if not name.startswith("metrics_executor_") and kind_of(name, kinds) is None:
@@ -81,6 +135,13 @@ def dashboard(board, kinds):
     for name in sorted(used - variables):
         if not name.startswith("__"):
             yield f"${name} is no variable"
+
+
+def anchors(path):
+    """Of headings, as GitHub makes them."""
+    with open(path, encoding="utf-8") as file:
+        titles = re.findall(r"^#+ (.*)$", file.read(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def headings(runbook):

@@ -1,0 +1,240 @@
+"""What dashboards are looked at with: a real Prometheus that scrapes a real `stoker serve`, which is asked over gRPC,
+recorded pages of real Spark drivers (3.5.9 and 4.3.0, with and without spark.metrics.namespace, three moments of a run
+each), and pages with the metrics that KEDA, the cluster autoscaler, kube-state-metrics and cAdvisor declare."""
+
+import contextlib
+import glob
+import http.server
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../interop/spark")
+
+import lint  # noqa: E402
+import recorded  # noqa: E402
+from spark_test import Failed, Program, Stoker, free_port, get, wait_for  # noqa: E402
+
+INTERVAL = 2  # seconds from scrape to scrape
+MOMENT = 3  # scrapes that each recorded page is shown for
+SCRAPES = 9  # until all were shown
+STEP = 1  # seconds from sample to sample of an answer
+START = 120  # seconds that this may take on a busy machine
+CHANGE = 20  # seconds until a number is what it will be, if it is not already
+CAPTURES = sorted(os.path.basename(path) for path in glob.glob(f"{HERE}/spark/*"))
+KUBERNETES = sorted(glob.glob(f"{HERE}/kubernetes/*.prom"))
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class Pages(http.server.ThreadingHTTPServer):
+    """What Prometheus scrapes besides Stoker."""
+
+    request_queue_size = 64  # all targets may be scraped at once
+
+    def __init__(self, metrics):
+        self.asked = {}
+        self.metrics = metrics
+        self.moments = {f"/spark/{name}/{page}": [
+            read(path) for path in sorted(glob.glob(f"{HERE}/spark/{name}/*.{page}.prom"))]
+            for name in CAPTURES for page in ("driver", "executors")}
+        self.kubernetes = {f"/kubernetes/{os.path.basename(path)}": read(path).splitlines() for path in KUBERNETES}
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def scraped(self):
+        """How often the page was that was least often."""
+        return min(self.asked.get(path, 0) for path in (*self.moments, *self.kubernetes))
+
+    def page(self, path):
+        number = self.asked[path] = self.asked.get(path, 0) + 1
+        if moments := self.moments.get(path):
+            return moments[min((number - 1) // MOMENT, len(moments) - 1)]
+        return "".join(self.grown(line, number) for line in self.kubernetes[path])
+
+    def grown(self, line, number):
+        """Counters count."""
+        name, _, value = recorded.sample(line)
+        if lint.kind_of(name, self.metrics) == "counter":
+            return f"{line.rsplit(' ', 1)[0]} {value * number}\n"
+        return f"{line}\n"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.server.page(self.path).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            pass  # Prometheus has gone when this ends
+
+    def log_message(self, *_):
+        pass
+
+
+class Prometheus(Program):
+    """Scrapes the pages; Stoker as soon as its address is known."""
+
+    def __init__(self, pages, folder):
+        address = f"127.0.0.1:{pages.server_port}"
+        self.stoker = f"{folder}/stoker.json"
+        self.scrape([])
+        spark = [{"targets": [address], "labels": {"__metrics_path__": f"/spark/{name}/{page}", "metrics_path": page,
+                                                   "instance": f"{name}:4040", "namespace": namespace(name)}}
+                 for name in CAPTURES for page in ("driver", "executors")]
+        kubernetes = [{"targets": [address], "labels": {"__metrics_path__": f"/kubernetes/{os.path.basename(path)}",
+                                                        "instance": os.path.basename(path)}} for path in KUBERNETES]
+        rules = os.path.abspath("dashboards/alerts/*.yaml")
+        with open(f"{folder}/prometheus.yml", "w", encoding="utf-8") as file:
+            json.dump({"global": {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": f"{INTERVAL}s"}, "rule_files": [rules],
+                       "scrape_configs": [
+                           {"job_name": "spark", "static_configs": spark},
+                           {"job_name": "kubernetes", "honor_labels": True, "static_configs": kubernetes},
+                           {"job_name": "stoker", "honor_labels": True,
+                            "file_sd_configs": [{"files": [self.stoker], "refresh_interval": "1s"}]}]}, file)
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
+        self.started = time.time()
+        super().__init__("prometheus", ["/usr/bin/prometheus", f"--config.file={folder}/prometheus.yml",
+                                        f"--storage.tsdb.path={folder}/tsdb", "--log.level=warn",
+                                        f"--web.listen-address={self.address}"], folder)
+        if not wait_for(lambda: get(f"{self.url}/-/ready"), 30):
+            raise Failed("Prometheus does not start")
+
+    def scrape(self, addresses):
+        with open(f"{self.stoker}.new", "w", encoding="utf-8") as file:
+            json.dump([{"targets": addresses}], file)
+        os.replace(f"{self.stoker}.new", self.stoker)
+
+    def api(self, path, **parameters):
+        """(data, error)."""
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return json.load(response)["data"], None
+        except urllib.error.HTTPError as error:
+            return None, json.load(error)["error"]
+
+    def watch(self, stoker, seconds):
+        """Goes on for so long."""
+        end = time.time() + seconds
+        wait_for(lambda: ask(stoker) or time.time() > end, seconds + START)
+
+    def has_seen_all(self, pages):
+        stoker = self.value("max(count_over_time(stoker_build_info[5m]))") or 0
+        return min(pages.scraped(), stoker) >= SCRAPES
+
+    def value(self, expression):
+        """The only number of an answer, now; None when there is none."""
+        data, error = self.api("query", query=expression)
+        return float(data["result"][0]["value"][1]) if not error and len(data["result"]) == 1 else None
+
+    def ask(self, expression, instant):
+        """(data, error): the newest value, or all since the start."""
+        if instant:
+            return self.api("query", query=expression)
+        return self.api("query_range", query=expression, start=self.started, end=time.time(), step=STEP)
+
+    def numbers(self, expression, instant):
+        """(whether there is a number in the answer, what is wrong)."""
+        data, error = self.ask(expression, instant)
+        if error:
+            return False, error
+        values = [value for series in data["result"] for _, value in series.get("values") or [series["value"]]]
+        return any(not math.isnan(float(value)) for value in values), f"no data: {expression}"
+
+
+def namespace(capture):
+    return f"spark-{capture.replace('.', '-')}"
+
+
+def configuration(prometheus):
+    always = {"type": "cron", "timezone": "UTC", "start": "0 0 * * *", "end": "59 23 * * *"}
+    return {
+        "apiVersion": "stoker/v1",
+        "server": {"grpc": {"listen": "127.0.0.1:0"}, "http": {"listen": "127.0.0.1:0", "auth": "off"},
+                   "probes": {"listen": "127.0.0.1:0"}, "peers": {"addresses": ["127.0.0.1:1"]}},
+        "connections": {"prometheus": {
+            "main": {"url": prometheus, "interval": "3s", "timeout": "3s"},
+            "lost": {"url": "http://127.0.0.1:1", "interval": "3s", "timeout": "3s"}}},
+        "policies": {
+            "etl": {"replicas": {"min": 0, "max": 50, "executorsPerReplica": 2}, "signals": {
+                "busy": {"type": "prometheus", "connection": "main", "query": "sum(metrics_executor_activeTasks)",
+                         "threshold": 2},
+                "hours": {**always, "desiredReplicas": 3}}},
+            "capped": {"replicas": {"min": 0, "max": 1}, "signals": {"hours": {**always, "desiredReplicas": 5}}},
+            "broken": {"replicas": {"min": 0, "max": 9}, "signals": {
+                "lost": {"type": "prometheus", "connection": "lost", "query": "up", "threshold": 1}}},
+            **{namespace(name): {"replicas": {"min": 0, "max": 50}, "signals": {
+                "need": {"type": "spark", "prometheus": "main", "selector": f'namespace="{namespace(name)}"'}}}
+               for name in CAPTURES}},
+    }
+
+
+def ask(stoker):
+    """KEDA's part: some objects asked about each second, one of which cannot be answered; and mistakes."""
+    address = f"127.0.0.1:{stoker.port('grpc')}"
+    for policy, where, name in (("etl", "team-a", "nightly"), ("capped", "team-b", "hourly"),
+                                (namespace(CAPTURES[0]), "team-b", "interactive"), ("broken", "team-b", "broken"),
+                                ("missing", "team-b", "missing")):
+        subprocess.run([stoker.binary, "query", address, "--policy", policy, "--namespace", where, "--name", name,
+                        "--output", "json"], capture_output=True, check=False)
+
+
+def fill(expression, values):
+    """As Grafana does with variables."""
+    values = {"__rate_interval": "12s", "__range": "1m", "__interval": "2s", **values}
+    return re.sub(r"\$\{?([a-z_]\w*)(?::raw)?\}?", lambda found: values.get(found[1], ".*"), expression)
+
+
+def first_choices(board):
+    """What a dashboard opens with where there is no choosing all."""
+    return {name: options[0][1] for name, _, options in board.choices}
+
+
+@contextlib.contextmanager
+def running(metrics):
+    """(Stoker, Prometheus, folder), once Prometheus has seen every recorded page and what Stoker says of itself."""
+    programs = []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            pages = Pages(metrics)
+            prometheus = Prometheus(pages, folder)
+            programs.append(prometheus)
+            if not wait_for(pages.scraped, START):
+                raise Failed("Prometheus does not scrape")
+            stoker = Stoker(configuration(prometheus.url), folder)
+            programs.append(stoker)
+            # What was decided before the first readings is no part of what is looked at.
+            if not wait_for(lambda: get(f"http://127.0.0.1:{stoker.port('probes')}/readyz"), START):
+                raise Failed("Stoker does not get ready")
+            prometheus.scrape([f"127.0.0.1:{stoker.port('http')}"])
+            if not wait_for(lambda: ask(stoker) or prometheus.has_seen_all(pages), START):
+                raise Failed("Prometheus does not scrape Stoker")
+            yield stoker, prometheus, folder
+        except Failed:
+            for program in programs:
+                print(f"--- {program.log}\n{program.output()[-4000:]}", file=sys.stderr)
+            raise
+        finally:
+            for program in programs:
+                program.kill()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does a real API server take what the charts make, and may Stoker do there what it must and no more?
+"""Does a real API server take the charts' objects and the examples, and may Stoker do there what it must and no more?
 
 tests/cluster/charts_test.py HELM BINARIES CRD...
 
@@ -24,6 +24,8 @@ sys.path.insert(0, f"{ROOT}/tests/charts")
 
 from rendering import Helm, one, report, results, same  # noqa: E402
 
+EXAMPLE_KINDS = ("ScaledObject", "ScaledJob", "TriggerAuthentication", "ServiceAccount", "Role", "RoleBinding", "Deployment",
+                 "PriorityClass")
 NAMESPACES = {"stoker": "stoker", "spark-connect": "data"}
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -34,6 +36,16 @@ def scenarios(helm, chart):
     for path in sorted(glob.glob(f"{folder}/ci/*-values.yaml") + glob.glob(f"{folder}/presets/*.yaml")):
         name = os.path.basename(path).removesuffix(".yaml").removesuffix("-values")
         yield f"{chart} {name}", helm.render(folder, chart.split("-")[0], NAMESPACES[chart], path)
+
+
+def examples(kinds):
+    """(name, objects) of each folder of config/examples, as far as the API server knows their kinds."""
+    for folder in sorted(glob.glob(f"{ROOT}/config/examples/*/")):
+        objects = []
+        for path in sorted(glob.glob(f"{folder}*.yaml")):
+            with open(path, encoding="utf-8") as file:
+                objects += [thing for thing in yaml.load_all(file, yaml.CSafeLoader) if thing.get("kind") in kinds]
+        yield f"example {os.path.basename(os.path.dirname(folder))}", objects
 
 
 def pods(objects):
@@ -140,6 +152,9 @@ def main():
         for name, objects in cases:
             rights(plane, name, objects)
         upgrades(plane, cases)
+        for name, objects in examples(EXAMPLE_KINDS):
+            prepare(plane, objects)
+            report(f"{name}: the API server takes every object", refused(plane.client, objects))
     return 0 if all(results) else 1
 
 

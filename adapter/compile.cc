@@ -40,11 +40,10 @@ std::string Fingerprint(const config::Node& node) {
   return out;
 }
 
-/// Joins what the scalers know of a signal with what the policy needs of it.
-void AddSignal(const std::string& name,
-               scalers::SignalDefinition definition,
-               policy::Policy& policy,
-               CompiledPolicy& compiled) {
+/// What the policy needs to know of a signal.
+policy::PolicySignal ToPolicySignal(const std::string& name,
+                                    const scalers::SignalDefinition& definition,
+                                    const policy::Policy& policy) {
   policy::PolicySignal signal;
   signal.name = name;
   signal.type = definition.type;
@@ -52,8 +51,65 @@ void AddSignal(const std::string& name,
   signal.demand = definition.demand;
   signal.on_empty = definition.on_empty;
   signal.on_fault = definition.on_fault.value_or(policy.on_fault);
-  policy.signals.push_back(std::move(signal));
+  return signal;
+}
+
+void AddSignal(const std::string& name,
+               scalers::SignalDefinition definition,
+               policy::Policy& policy,
+               CompiledPolicy& compiled) {
+  policy.signals.push_back(ToPolicySignal(name, definition, policy));
   compiled.signals.push_back(std::move(definition));
+}
+
+/// Reads capacity.running or capacity.pending. They count executors, and a fault of theirs is one
+/// of the headroom: there is nothing to ignore, and no number that could stand in.
+void AddCount(const std::string& name,
+              const config::Node& node,
+              const scalers::Registry& registry,
+              const scalers::SignalContext& context,
+              const policy::Policy& policy,
+              std::optional<policy::PolicySignal>& signal,
+              std::optional<scalers::SignalDefinition>& out,
+              config::Diagnostics& diagnostics) {
+  out = registry.ParseSignal(node, context, diagnostics);
+  if (!out) return;
+  if (const config::Node* per = node.Find("per")) {
+    diagnostics.Add(*per, "the value counts executors here; remove per");
+  }
+  if (out->on_fault && out->on_fault->then != FaultPolicy::Then::kFail) {
+    const config::Node* on_fault = node.Find("onFault");
+    diagnostics.Add(on_fault != nullptr ? *on_fault : node,
+                    "while this cannot be read there is no headroom to be known; remove then");
+  }
+  signal = ToPolicySignal(name, *out, policy);
+  signal->demand.per = DemandRule::Per::kReplica;
+  signal->on_fault.then = FaultPolicy::Then::kFail;
+}
+
+/// Reads what `capacity` of the policy `node` leaves to the scalers.
+void AddCapacity(const policy::ParsedPolicy& parsed,
+                 const config::Node& node,
+                 const scalers::Registry& registry,
+                 const scalers::SignalContext& context,
+                 policy::Policy& policy,
+                 CompiledPolicy& compiled,
+                 config::Diagnostics& diagnostics) {
+  if (context.inline_object) {
+    diagnostics.Add(*node.Find("capacity"),
+                    "capacity is for policies of the configuration; remove it from the metadata",
+                    ErrorCode::kPermissionDenied);
+    return;
+  }
+  const auto add = [&](const char* name,
+                       const std::optional<config::Node>& count,
+                       std::optional<policy::PolicySignal>& signal,
+                       std::optional<scalers::SignalDefinition>& definition) {
+    if (!count) return;
+    AddCount(name, *count, registry, context, policy, signal, definition, diagnostics);
+  };
+  add("running", parsed.running, policy.capacity->running, compiled.running);
+  add("pending", parsed.pending, policy.capacity->pending, compiled.pending);
 }
 
 /// `node` is the policy's.
@@ -93,6 +149,9 @@ std::optional<CompiledPolicy> CompilePolicy(const std::string& name,
     std::optional<scalers::SignalDefinition> definition =
         registry.ParseSignal(signal.node, context, diagnostics);
     if (definition) AddSignal(signal.name, std::move(*definition), parsed->policy, compiled);
+  }
+  if (parsed->policy.capacity) {
+    AddCapacity(*parsed, node, registry, context, parsed->policy, compiled, diagnostics);
   }
   if (diagnostics.items().size() != before) return std::nullopt;
   policy::CheckPolicy(parsed->policy, node, diagnostics);

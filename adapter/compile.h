@@ -17,6 +17,8 @@ namespace stoker::adapter {
 struct CompiledPolicy {
   std::shared_ptr<const policy::Policy> policy;
   std::vector<scalers::SignalDefinition> signals;
+  std::optional<scalers::SignalDefinition> running;  ///< of policy->capacity
+  std::optional<scalers::SignalDefinition> pending;
   std::string fingerprint;  ///< of its configuration: equal ones need no restart
 };
 

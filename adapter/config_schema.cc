@@ -64,6 +64,9 @@ Json Definitions(const scalers::Registry& registry) {
                                      {"minProperties", 1},
                                      {"propertyNames", {{"pattern", "^[a-z][a-z0-9_]*$"}}},
                                      {"additionalProperties", Reference("signal")}};
+  for (const char* count : {"running", "pending"}) {
+    policy["properties"]["capacity"]["properties"][count] = Reference("signal");
+  }
   Json definitions = {{"policy", std::move(policy)}, {"signal", Signal(registry)}};
   for (const scalers::SignalType& type : registry.signal_types()) {
     std::vector<config::ParamInfo> keys{

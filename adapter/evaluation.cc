@@ -40,23 +40,55 @@ ReadingWindow CountedFarEnough(const ReadingWindow& window,
 Evaluation::Evaluation(CompiledPolicy compiled, const Clock& clock, OnDecision on_decision)
     : compiled_(std::move(compiled)), clock_(clock), on_decision_(std::move(on_decision)) {}
 
+std::unique_ptr<Poller::Lease> Evaluation::Acquire(Poller& poller,
+                                                   const policy::PolicySignal& signal,
+                                                   const scalers::SignalDefinition& definition,
+                                                   Duration lookback,
+                                                   std::optional<double> enough,
+                                                   bool replace_source) {
+  SourceNeeds needs;
+  needs.timing = signal.timing;
+  needs.lookback = lookback;
+  needs.enough = definition.countable ? enough : std::nullopt;
+  needs.label = compiled_.policy->name + "/" + signal.name;
+  needs.on_reading = [weak = weak_from_this()] {
+    if (const std::shared_ptr<Evaluation> self = weak.lock()) self->OnReading();
+  };
+  return poller.Acquire(definition, std::move(needs), replace_source);
+}
+
 void Evaluation::Start(Poller& poller, bool replace_sources) {
   const policy::Policy& policy = *compiled_.policy;
   const WallTime now = clock_.WallNow();
   std::vector<std::unique_ptr<Poller::Lease>> leases;
   for (std::size_t i = 0; i < policy.signals.size(); ++i) {
-    SourceNeeds needs;
-    needs.timing = policy.signals[i].timing;
-    needs.lookback = policy::Lookback(policy);
-    needs.enough = compiled_.signals[i].countable ? policy::Enough(policy, i) : std::nullopt;
-    needs.label = policy.name + "/" + policy.signals[i].name;
-    needs.on_reading = [weak = weak_from_this()] {
-      if (const std::shared_ptr<Evaluation> self = weak.lock()) self->OnReading();
-    };
-    leases.push_back(poller.Acquire(compiled_.signals[i], std::move(needs), replace_sources));
+    leases.push_back(Acquire(poller,
+                             policy.signals[i],
+                             compiled_.signals[i],
+                             policy::Lookback(policy),
+                             policy::Enough(policy, i),
+                             replace_sources));
+  }
+  const auto count = [&](const std::optional<scalers::SignalDefinition>& definition,
+                         const std::optional<policy::PolicySignal>& signal) {
+    return definition ? Acquire(poller,
+                                *signal,
+                                *definition,
+                                policy::CapacityLookback(policy),
+                                std::nullopt,
+                                replace_sources)
+                      : nullptr;
+  };
+  std::unique_ptr<Poller::Lease> running;
+  std::unique_ptr<Poller::Lease> pending;
+  if (policy.capacity) {
+    running = count(compiled_.running, policy.capacity->running);
+    pending = count(compiled_.pending, policy.capacity->pending);
   }
   const std::scoped_lock lock(mutex_);
   leases_ = std::move(leases);
+  running_ = std::move(running);
+  pending_ = std::move(pending);
   started_ = now;
 }
 
@@ -75,9 +107,11 @@ DecisionPtr Evaluation::Latest() const {
 
 bool Evaluation::Attempted() const {
   const std::scoped_lock lock(mutex_);
-  return !leases_.empty() && std::all_of(leases_.begin(), leases_.end(), [](const auto& lease) {
-    return lease->status().attempted;
-  });
+  const auto attempted = [](const std::unique_ptr<Poller::Lease>& lease) {
+    return lease == nullptr || lease->status().attempted;
+  };
+  return !leases_.empty() && std::all_of(leases_.begin(), leases_.end(), attempted) &&
+         attempted(running_) && attempted(pending_);
 }
 
 void Evaluation::Listen(std::weak_ptr<Listener> listener) {
@@ -106,24 +140,32 @@ void Evaluation::OnReading() {
   }
 }
 
+policy::SignalInput Evaluation::Input(const Poller::Lease& lease,
+                                      const policy::PolicySignal& signal,
+                                      std::optional<double> enough) const {
+  PollStatus status = lease.status();
+  policy::SignalInput input;
+  input.window = CountedFarEnough(lease.window(), enough, SlotAt(started_, signal.timing.interval));
+  input.upcoming = std::move(status.upcoming);
+  input.last_error = std::move(status.error);
+  input.warnings = std::move(status.warnings);
+  input.detail = std::move(status.detail);
+  input.next_change = status.next_change;
+  return input;
+}
+
 DecisionPtr Evaluation::Decide(WallTime now) {
+  const policy::Policy& policy = *compiled_.policy;
   std::vector<policy::SignalInput> inputs;
-  inputs.reserve(leases_.size());
-  for (const std::unique_ptr<Poller::Lease>& lease : leases_) {
-    PollStatus status = lease->status();
-    const policy::PolicySignal& signal = compiled_.policy->signals[inputs.size()];
-    ReadingWindow window = CountedFarEnough(lease->window(),
-                                            policy::Enough(*compiled_.policy, inputs.size()),
-                                            SlotAt(started_, signal.timing.interval));
-    inputs.push_back({.window = std::move(window),
-                      .last_error = std::move(status.error),
-                      .warnings = std::move(status.warnings),
-                      .detail = std::move(status.detail),
-                      .next_change = status.next_change});
+  inputs.reserve(policy.signals.size());
+  for (std::size_t i = 0; i < leases_.size(); ++i) {
+    inputs.push_back(Input(*leases_[i], policy.signals[i], policy::Enough(policy, i)));
   }
-  inputs.resize(compiled_.policy->signals.size());
-  latest_ =
-      std::make_shared<const policy::Decision>(policy::Decide(*compiled_.policy, inputs, now));
+  inputs.resize(policy.signals.size());
+  policy::CapacityInput capacity;
+  if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
+  if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
+  latest_ = std::make_shared<const policy::Decision>(policy::Decide(policy, inputs, now, capacity));
   return latest_;
 }
 

@@ -47,13 +47,24 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
 
  private:
   void OnReading();
+  std::unique_ptr<Poller::Lease> Acquire(Poller& poller,
+                                         const policy::PolicySignal& signal,
+                                         const scalers::SignalDefinition& definition,
+                                         Duration lookback,
+                                         std::optional<double> enough,
+                                         bool replace_source);
+  [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
+                                          const policy::PolicySignal& signal,
+                                          std::optional<double> enough) const;
   DecisionPtr Decide(WallTime now);  // needs mutex_
 
   const CompiledPolicy compiled_;
   const Clock& clock_;
   const OnDecision on_decision_;
-  std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start
-  WallTime started_{};                                  // set once by Start
+  std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start, likewise those below
+  std::unique_ptr<Poller::Lease> running_;              // of capacity
+  std::unique_ptr<Poller::Lease> pending_;
+  WallTime started_{};
   mutable std::mutex mutex_;
   DecisionPtr latest_;
   DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since

@@ -308,6 +308,7 @@ void Poller::Core::Finish(const std::shared_ptr<Polled>& polled,
       status.warnings = std::move(outcome->warnings);
       status.detail = std::move(outcome->detail);
       status.next_change = outcome->next_change;
+      status.upcoming = outcome->upcoming;
     }
     LogChange(*polled, status.error);
     Merge(*polled, {&reading, 1}, true);

@@ -38,6 +38,7 @@ struct PollStatus {
   std::vector<std::string> warnings;
   std::string detail;
   std::optional<WallTime> next_change;
+  ScheduledChanges upcoming;
 };
 
 /// What one user of a source needs of it.

@@ -10,7 +10,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kDurationPattern = "^(0|([0-9]*\\.?[0-9]+(ms|s|m|h|d|w|y))+)$";
-constexpr const char* kBytesPattern = "^[0-9]*\\.?[0-9]+([kKmMgGtTpP]([iI]?[bB])?|[bB])$";
+constexpr const char* kBytesPattern = "^[0-9]*\\.?[0-9]+([kKmMgGtTpP][iI]?[bB]?|[bB])$";
 constexpr const char* kPercentPattern = "^[0-9]*\\.?[0-9]+%$";
 
 Json ObjectSchema(const std::vector<ParamInfo>& infos);

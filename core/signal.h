@@ -29,6 +29,20 @@ struct Reading {
 /// Readings of one source, oldest first, immutable: handlers share it without a lock.
 using ReadingWindow = std::shared_ptr<const std::vector<Reading>>;
 
+/// A moment at which a schedule's value becomes another, and which.
+struct ScheduledChange {
+  WallTime time{};
+  double value = 0;
+
+  friend bool operator==(const ScheduledChange&, const ScheduledChange&) = default;
+};
+
+/// How far ahead at least the changes of a schedule are told.
+inline constexpr Duration kScheduleAhead = std::chrono::hours(6);
+
+/// In the order of time, immutable like windows. Null: there is no schedule.
+using ScheduledChanges = std::shared_ptr<const std::vector<ScheduledChange>>;
+
 /// How a reading becomes a demand in replicas of the scale target:
 /// value / target_size, and / executorsPerReplica when `per` is kExecutor.
 struct DemandRule {

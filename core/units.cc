@@ -60,7 +60,8 @@ std::optional<std::int64_t> UnitBytes(std::string_view unit) {
   constexpr std::string_view kPrefixes = "kmgtp";
   const std::size_t power = lower.empty() ? std::string_view::npos : kPrefixes.find(lower.front());
   const std::string_view rest = std::string_view(lower).substr(lower.empty() ? 0 : 1);
-  if (power == std::string_view::npos || !(rest.empty() || rest == "b" || rest == "ib")) {
+  if (power == std::string_view::npos ||
+      !(rest.empty() || rest == "b" || rest == "ib" || rest == "i")) {
     return std::nullopt;
   }
   std::int64_t bytes = kKibi;

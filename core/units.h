@@ -12,7 +12,8 @@ namespace stoker {
 // One parser for every size, CPU amount and duration that people write; failures are
 // kInvalidArgument, name the mend and do not repeat the text (it may be a metadata value).
 
-/// Bytes: K M G T P with or without B/iB, any case, decimals, all binary as Spark reads them
+/// Bytes: K M G T P alone or with B, iB or Kubernetes' i, any case, decimals, all binary as Spark
+/// reads them
 /// (org.apache.spark.network.util.JavaUtils#byteStringAs): 1g = 1 GiB, 50GB = 53,687,091,200.
 /// A bare number is an error that asks for the unit; "0" too. Negative or over 2^63-1: error.
 Result<std::int64_t> ParseBytes(std::string_view text);

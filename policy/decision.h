@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,10 @@
 #include "core/result.h"
 #include "core/signal.h"
 #include "policy/policy.h"
+
+namespace stoker::forecast {
+struct Forecast;
+}  // namespace stoker::forecast
 
 namespace stoker::policy {
 
@@ -46,6 +51,39 @@ struct SignalDecision {
 };
 std::string_view StateName(SignalDecision::State state);
 
+/// How long executors take from being wanted to running.
+struct LeadTime {
+  enum class Source : std::uint8_t {
+    kAssumed,   ///< too few samples
+    kSet,       ///< in the configuration
+    kMeasured,  ///< the 90th percentile of `samples`
+  };
+  Duration value = std::chrono::minutes(4);
+  Source source = Source::kAssumed;
+  int samples = 0;
+  std::optional<Duration> median{};  ///< of the samples, if there are any
+
+  [[nodiscard]] bool measured() const { return source == Source::kMeasured; }
+};
+
+/// Room for executors that will be wanted before their nodes could be there: what to tell the
+/// cluster now. Everything is in executors.
+struct Headroom {
+  /// kUnavailable: nobody knows, nothing may be asked for or taken back; the rest is best effort.
+  std::optional<Error> error;
+  int executors = 0;     ///< max(0, wanted_ahead - running - pending), at most maxExecutors
+  bool capped = false;   ///< by maxExecutors
+  int wanted_now = 0;    ///< Decision::target_executors
+  int wanted_ahead = 0;  ///< the most until now + lead, at least wanted_now
+  /// What is there already: executors that run, and those that are created and do not run yet.
+  /// Without signals for them, wanted_now are taken to be there.
+  std::optional<int> running;
+  std::optional<int> pending;
+  bool held = false;  ///< a last good reading of `running` or `pending` serves
+  LeadTime lead;
+  std::vector<SignalDecision> signals;  ///< of `running` and `pending`; demand is in executors
+};
+
 /// A target with its explanation. One truth: gRPC, HTTP, metrics and hints all read this.
 struct Decision {
   WallTime time{};  ///< the `now` it is for
@@ -66,6 +104,9 @@ struct Decision {
   double stepped = 0;  ///< target_replicas is this rounded up
   std::vector<SignalDecision> signals;
 
+  /// Present if the policy has `capacity`. Its error is no error of the target.
+  std::optional<Headroom> headroom;
+
   /// Until then the same readings give the same decision; afterwards a reading goes stale, a hold
   /// ends or a maximum leaves the window.
   WallTime valid_until{};
@@ -73,7 +114,9 @@ struct Decision {
 
 /// What Decide sees of one signal.
 struct SignalInput {
-  ReadingWindow window;  ///< oldest first; may be null or empty
+  ReadingWindow window;                                ///< oldest first; may be null or empty
+  ScheduledChanges upcoming;                           ///< of a schedule, as of its newest poll
+  std::shared_ptr<const forecast::Forecast> forecast;  ///< null: there is none
   // Of the newest poll, for the explanation only; no part of the decision.
   std::string last_error;
   std::vector<std::string> warnings;
@@ -81,8 +124,24 @@ struct SignalInput {
   std::optional<WallTime> next_change;
 };
 
+/// What Decide sees besides, for the headroom.
+struct CapacityInput {
+  SignalInput running;  ///< of capacity.running and capacity.pending, where the policy has them
+  SignalInput pending;
+  LeadTime lead;
+};
+
 /// The decision: a pure function of its arguments. `inputs` in the order of policy.signals.
-Decision Decide(const Policy& policy, std::span<const SignalInput> inputs, WallTime now);
+/// `capacity` never changes the target.
+Decision Decide(const Policy& policy,
+                std::span<const SignalInput> inputs,
+                WallTime now,
+                const CapacityInput& capacity = {});
+
+/// The decision as those see it who ask for the headroom instead of the target (`output:
+/// headroom`): target_replicas are the executors to make room for, and the error is the headroom's,
+/// too. kNotFound as its error when the policy has no capacity.
+Decision HeadroomDecision(const Decision& decision);
 
 /// The replicas signal `index` alone asks for, rounded up and within the policy's bounds; 0 when
 /// the decision is inactive. What metricMode per-signal answers.

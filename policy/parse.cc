@@ -9,6 +9,7 @@
 #include "config/fault_policy.h"
 #include "core/text.h"
 #include "core/units.h"
+#include "policy/capacity_params.h"
 #include "policy/policy.h"
 
 namespace stoker::policy {
@@ -31,6 +32,7 @@ struct Fields {
   Policy policy;
   std::string combine = "max";
   std::vector<NamedNode> signals;
+  std::optional<CapacityFields> capacity;
 };
 
 bool IsSignalName(std::string_view name) {
@@ -214,6 +216,14 @@ const ParamTable<Fields>& Table() {
                     text == "per-signal" ? MetricMode::kPerSignal : MetricMode::kCombined;
               },
               config::ParamType::kString)
+          .AddCustom(
+              "capacity",
+              {.help = "Room for executors before they are wanted, and how the cluster is told. "
+                       "Not in trigger metadata."},
+              [](const Node& node, Fields& out, Diagnostics& diagnostics) {
+                ReadCapacity(node, out.capacity.emplace(), diagnostics);
+              },
+              config::ParamType::kObject)
           .AddCustom("signals",
                      {.help = "The signals by name (lower-case letters, digits and `_`).",
                       .required = true},
@@ -268,7 +278,12 @@ std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
   Table().Read(node, fields, diagnostics);
   if (diagnostics.items().size() > before) return std::nullopt;
 
-  ParsedPolicy parsed{std::move(fields.policy), std::move(fields.signals)};
+  ParsedPolicy parsed{std::move(fields.policy), std::move(fields.signals), {}, {}};
+  if (fields.capacity) {
+    parsed.policy.capacity = std::move(fields.capacity->capacity);
+    parsed.running = std::move(fields.capacity->running);
+    parsed.pending = std::move(fields.capacity->pending);
+  }
   parsed.policy.name = name;
   if (parsed.signals.empty()) {
     const Node& signals = At(node, "signals");
@@ -292,6 +307,7 @@ void CheckPolicy(const Policy& policy, const Node& node, Diagnostics& diagnostic
     diagnostics.Add(
         step, "from max it would take over 24h to come down; allow larger steps, or lower max");
   }
+  if (policy.capacity) CheckCapacity(*policy.capacity, At(node, "capacity"), diagnostics);
   if (policy.metric_mode == MetricMode::kPerSignal) {
     const Node& mode = At(node, "metricMode");
     // KEDA and the HPA take the maximum of the metrics, and know nothing of the rest.
@@ -313,6 +329,7 @@ const std::vector<config::ParamInfo>& PolicyParams() {
       if (info.key == "replicas") info.children = ReplicasTable().infos();
       if (info.key == "scaleDown") info.children = ScaleDownTable().infos();
       if (info.key == "onFault") info.children = config::FaultPolicyParams();
+      if (info.key == "capacity") info.children = CapacityParams();
     }
     return infos;
   }();

@@ -25,6 +25,20 @@ double PercentSteps(double from, double factor) {
 
 }  // namespace
 
+std::string_view MechanismName(Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::kNone:
+      return "none";
+    case Mechanism::kBuffer:
+      return "buffer";
+    case Mechanism::kPlaceholder:
+      return "placeholder";
+    case Mechanism::kProvisioningRequest:
+      return "provisioningRequest";
+  }
+  return "none";
+}
+
 Duration StepReach(const Policy& policy) {
   const ScaleDownStep& step = policy.scale_down.step;
   const double from = std::max(policy.replicas.max, 0);
@@ -49,6 +63,18 @@ Duration Lookback(const Policy& policy) {
   }
   const Duration history = policy.scale_down.stabilization + StepReach(policy);
   return history > Duration::zero() ? history + served + interval : interval;
+}
+
+Duration CapacityLookback(const Policy& policy) {
+  Duration lookback{0};
+  if (!policy.capacity) return lookback;
+  for (const auto& signal : {policy.capacity->running, policy.capacity->pending}) {
+    if (!signal) continue;
+    lookback =
+        std::max(lookback,
+                 std::max(signal->timing.max_age, signal->on_fault.hold) + signal->timing.interval);
+  }
+  return lookback;
 }
 
 std::optional<double> Enough(const Policy& policy, std::size_t signal) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/node.h"
@@ -51,6 +53,50 @@ struct PolicySignal {
   FaultPolicy on_fault;
 };
 
+/// How the cluster is told of executors to come; exactly one for a policy.
+enum class Mechanism : std::uint8_t { kNone, kBuffer, kPlaceholder, kProvisioningRequest };
+/// As people write it: "none", "buffer", "placeholder", "provisioningRequest".
+std::string_view MechanismName(Mechanism mechanism);
+
+/// A longer lead time is not taken, nor measured; schedules are known as far ahead.
+inline constexpr Duration kLongestLeadTime = kScheduleAhead;
+
+/// `leadTime: measured | 4m`.
+struct LeadTimeChoice {
+  std::optional<Duration> fixed;  ///< empty: measured
+};
+
+/// A toleration as Kubernetes has it; empty fields are left out.
+struct Toleration {
+  std::string key;
+  std::string op;  ///< Exists or Equal
+  std::string value;
+  std::string effect;
+  std::optional<int> seconds;
+};
+
+/// What one executor's pod requests: a preset's name, or cpu and memory.
+struct ExecutorRequests {
+  std::string preset;
+  std::int64_t cpu_millis = 0;
+  std::int64_t memory_bytes = 0;
+  std::int64_t ephemeral_storage_bytes = 0;  ///< 0: none
+  std::map<std::string, std::string> node_selector;
+  std::vector<Toleration> tolerations;
+};
+
+/// How a policy's headroom is made: `capacity` of a policy.
+struct Capacity {
+  std::optional<Mechanism> mechanism;  ///< empty: the default of the section `capacity`
+  std::optional<ExecutorRequests> executor;
+  std::optional<PolicySignal> running;      ///< value / target size are executors
+  std::optional<PolicySignal> pending;      ///< only together with `running`
+  std::optional<LeadTimeChoice> lead_time;  ///< empty: the default of the section `capacity`
+  int max_executors = 100;
+  std::string name_space;  ///< of the object that is written; "": our own
+  std::string name;        ///< "": stoker-<policy>
+};
+
 /// Named signals and how to combine them. A plain value.
 struct Policy {
   std::string name;
@@ -62,6 +108,7 @@ struct Policy {
   FaultPolicy on_fault;
   MetricMode metric_mode = MetricMode::kCombined;
   std::vector<PolicySignal> signals;
+  std::optional<Capacity> capacity;
 };
 
 /// What the `signals:` map of a policy node holds, still to be read by the scalers' registry.
@@ -76,6 +123,8 @@ struct NamedNode {
 struct ParsedPolicy {
   Policy policy;
   std::vector<NamedNode> signals;
+  std::optional<config::Node> running;  ///< of `capacity`
+  std::optional<config::Node> pending;
 };
 std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
                                         const config::Node& node,
@@ -96,6 +145,10 @@ Duration StepReach(const Policy& policy);
 /// and the last good one, which are always kept: what stabilization and step look back on, and,
 /// where they do, the readings that were still held then.
 Duration Lookback(const Policy& policy);
+
+/// The same for the signals of policy.capacity: for as long as one of them is held, the other is
+/// looked at as it was then, and lead times are measured over the longest there is.
+Duration CapacityLookback(const Policy& policy);
 
 /// The value from which on a count cannot change the target of `policy`; empty when it must be
 /// exact (expressions). `signal` indexes policy.signals.

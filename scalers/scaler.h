@@ -35,6 +35,7 @@ struct Observation {
   double value = 0;       ///< finite unless empty
   bool at_least = false;  ///< counting stopped at PollContext::enough
   std::optional<WallTime> next_change;  ///< when a schedule next changes
+  ScheduledChanges upcoming;            ///< its changes after the slot, as far ahead as anyone asks
   std::vector<std::string> warnings;    ///< the upstream's own warnings
   std::string detail;                   ///< for `stoker explain`, e.g. "101 requests", "3 series"
 };

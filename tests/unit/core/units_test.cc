@@ -22,8 +22,18 @@ using ::testing::Not;
 constexpr std::int64_t kGiB = 1LL << 30;
 
 TEST(ParseBytes, ReadsEveryUnitAsBinaryInAnyCase) {
-  for (const char* text :
-       {"1g", "1G", "1gb", "1GB", "1GiB", "1gib", "1024m", "1048576K", "1.0g", "1073741824b"}) {
+  for (const char* text : {"1g",
+                           "1G",
+                           "1gb",
+                           "1GB",
+                           "1GiB",
+                           "1gib",
+                           "1Gi",
+                           "1024Mi",
+                           "1024m",
+                           "1048576K",
+                           "1.0g",
+                           "1073741824b"}) {
     EXPECT_EQ(ParseBytes(text).value_or(-1), kGiB) << text;
   }
   EXPECT_EQ(ParseBytes("50GB").value_or(-1), 53'687'091'200);
@@ -57,7 +67,6 @@ TEST(ParseBytes, RefusesOtherText) {
                            "+1g",
                            "1x",
                            "1gg",
-                           "1gi",
                            "1 g",
                            " 1g",
                            "1g ",

@@ -247,16 +247,65 @@ TEST(ParsePolicy, SurvivesRandomPieces) {
   }
 }
 
+TEST(ParseCapacity, ReadsEveryKey) {
+  const Outcome outcome = Parse(kSignals +
+                                "capacity:\n"
+                                "  mechanism: buffer\n"
+                                "  executor:\n"
+                                "    cpu: 3500m\n"
+                                "    memory: 18Gi\n"
+                                "    ephemeralStorage: 50Gi\n"
+                                "    nodeSelector: {pool: spot}\n"
+                                "    tolerations:\n"
+                                "      - {key: spot, operator: Exists, effect: NoExecute, "
+                                "tolerationSeconds: 60}\n"
+                                "  running: {type: pods}\n"
+                                "  pending: {type: prometheus}\n"
+                                "  leadTime: 5m\n"
+                                "  maxExecutors: 40\n"
+                                "  namespace: spark\n"
+                                "  name: etl-room\n");
+  ASSERT_TRUE(outcome.parsed) << outcome.complaints;
+  const Capacity& capacity = outcome.parsed->policy.capacity.value();
+  EXPECT_EQ(capacity.mechanism, Mechanism::kBuffer);
+  EXPECT_EQ(capacity.executor->cpu_millis, 3500);
+  EXPECT_EQ(capacity.executor->memory_bytes, 18LL << 30);
+  EXPECT_EQ(capacity.executor->ephemeral_storage_bytes, 50LL << 30);
+  EXPECT_EQ(capacity.executor->node_selector.at("pool"), "spot");
+  ASSERT_EQ(capacity.executor->tolerations.size(), 1);
+  EXPECT_EQ(capacity.executor->tolerations[0].op, "Exists");
+  EXPECT_EQ(capacity.executor->tolerations[0].seconds, 60);
+  EXPECT_EQ(capacity.lead_time->fixed, 5min);
+  EXPECT_EQ(capacity.max_executors, 40);
+  EXPECT_EQ(capacity.name_space, "spark");
+  EXPECT_EQ(capacity.name, "etl-room");
+  EXPECT_EQ(outcome.parsed->running->Find("type")->scalar(), "pods");
+  EXPECT_EQ(outcome.parsed->pending->Find("type")->scalar(), "prometheus");
+}
+
+TEST(ParseCapacity, LeavesWhatIsNotSaidToTheSection) {
+  const Outcome outcome = Parse(kSignals + "capacity: {executor: {preset: medium}}\n");
+  ASSERT_TRUE(outcome.parsed) << outcome.complaints;
+  const Capacity& capacity = outcome.parsed->policy.capacity.value();
+  EXPECT_FALSE(capacity.mechanism);
+  EXPECT_FALSE(capacity.lead_time);
+  EXPECT_EQ(capacity.executor->preset, "medium");
+  EXPECT_EQ(capacity.max_executors, 100);
+  EXPECT_FALSE(Parse(kSignals + "capacity: {leadTime: measured}\n")
+                   .parsed->policy.capacity->lead_time->fixed);
+}
+
 TEST(PolicyParams, NamesEveryKeyWithHelp) {
   std::string keys;
   for (const config::ParamInfo& info : PolicyParams()) {
     keys += info.key + " ";
     EXPECT_FALSE(info.param.help.empty()) << info.key;
-    if (info.key == "replicas" || info.key == "scaleDown" || info.key == "onFault") {
+    if (info.key == "replicas" || info.key == "scaleDown" || info.key == "onFault" ||
+        info.key == "capacity") {
       EXPECT_FALSE(info.children.empty()) << info.key;
     }
   }
-  EXPECT_EQ(keys, "namespaces replicas combine scaleDown onFault metricMode signals ");
+  EXPECT_EQ(keys, "namespaces replicas combine scaleDown onFault metricMode capacity signals ");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -117,6 +119,34 @@ def chart_docs(root, chart):
     return done.stderr
 
 
+def golden(path, text):
+    """Reports whether a file is as it was; STOKER_UPDATE_GOLDEN writes it anew."""
+    if os.environ.get("STOKER_UPDATE_GOLDEN"):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    with open(path, encoding="utf-8") as file:
+        check("default: as in the golden file", file.read() == text,
+              f"differs from {os.path.relpath(path)}; STOKER_UPDATE_GOLDEN=1 writes it anew")
+
+
+def shown_values(document, folder):
+    """(name, path) of the values that a document shows, each in a file."""
+    with open(document, encoding="utf-8") as file:
+        blocks = re.findall(r"^```yaml file=(\S*values\S*)\n(.*?)^```", file.read(), re.M | re.S)
+    for name, text in blocks:
+        path = f"{folder}/{name}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        yield f"{os.path.basename(document)} {name.removesuffix('.yaml')}", path
+
+
 def one(objects, kind, name=None):
     found = [thing for thing in objects if thing["kind"] == kind and name in (None, thing["metadata"]["name"])]
     return found[0] if len(found) == 1 else None
+
+
+def workload(objects):
+    """The Deployment that the chart is for; placeholders are beside it."""
+    return next(thing for thing in objects if thing["kind"] == "Deployment"
+                and thing["metadata"]["labels"].get("app.kubernetes.io/component") != "placeholder")

@@ -21,10 +21,12 @@ import time
 
 import yaml
 
-from rendering import Helm, Schemas, chart_docs, check, one, report, results, same
+from rendering import Helm, Schemas, chart_docs, check, golden, one, report, results, same, shown_values
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CHART = f"{ROOT}/charts/spark-connect"
+HOW_TO = f"{ROOT}/docs/how-to/spark-connect.md"
+GOLDEN = f"{ROOT}/tests/golden/charts/spark-connect-default.yaml"
 HELM = Helm(sys.argv[1])
 START = 240  # seconds; JVMs are slow on a busy machine
 
@@ -54,7 +56,8 @@ def scenario(name, objects, schemas):
     deployment = one(objects, "Deployment")
     pod = deployment["spec"]["template"]
     selectors = [deployment["spec"]["selector"]["matchLabels"], one(objects, "Service")["spec"]["selector"],
-                 one(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]]
+                 one(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+                 one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
     check(f"{name}: servers are selected, executors are not",
           all(selector.items() <= pod["metadata"]["labels"].items()
               and not selector.items() <= {**executor["metadata"]["labels"], "spark-role": "executor"}.items()
@@ -171,7 +174,10 @@ def main():
     spot = sized(rightsize, "--data-size", "100GB", "--spot", "--node-type", "m5.4xlarge")
     scenario("rightsize", spot, schemas)
     report("README.md and schema say what values.yaml says", chart_docs(ROOT, CHART))
+    golden(GOLDEN, HELM.text(CHART, "spark", "data"))
     with tempfile.TemporaryDirectory() as folder:
+        for name, path in shown_values(HOW_TO, folder):
+            scenario(name, render(path), schemas)
         refuses(folder)
         scaled(render(f"{CHART}/ci/everything-values.yaml"), folder)
         starts(render(f"{CHART}/presets/production.yaml"), pyspark, tempfile.mkdtemp(dir=folder))

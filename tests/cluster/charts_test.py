@@ -22,7 +22,7 @@ from control_plane import ControlPlane, Refused
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, f"{ROOT}/tests/charts")
 
-from rendering import Helm, one, report, results, same  # noqa: E402
+from rendering import Helm, report, results, same, workload  # noqa: E402
 
 EXAMPLE_KINDS = ("ScaledObject", "ScaledJob", "TriggerAuthentication", "ServiceAccount", "Role", "RoleBinding", "Deployment",
                  "PriorityClass")
@@ -74,13 +74,12 @@ def prepare(plane, objects):
     wanted = {thing["metadata"]["namespace"] for thing in objects if "namespace" in thing["metadata"]}
     for namespace in wanted:
         plane.namespace(namespace)
-    made = {thing["metadata"]["name"] for thing in objects if thing["kind"] == "PriorityClass"}
+    classes = {thing["metadata"]["name"]: thing for thing in objects if thing["kind"] == "PriorityClass"}
     for pod in pods(objects):
         name = pod["spec"].get("priorityClassName", "")
         if name and not name.startswith("system-"):
-            values = [thing["value"] for thing in objects if thing["kind"] == "PriorityClass"]
-            plane.client.apply({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name},
-                                "value": values[0] if name in made else 1})
+            plane.client.apply(classes.get(name) or {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+                                                     "metadata": {"name": name}, "value": 1})
 
 
 def restricted_pods(objects):
@@ -113,8 +112,8 @@ def granted(objects):
 
 def rights(plane, name, objects):
     """The service account's rights are those of its Roles: bound, in the right namespaces, and no others anywhere."""
-    account = one(objects, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"]
-    user = f"system:serviceaccount:{one(objects, 'Deployment')['metadata']['namespace']}:{account}"
+    account = workload(objects)["spec"]["template"]["spec"]["serviceAccountName"]
+    user = f"system:serviceaccount:{workload(objects)['metadata']['namespace']}:{account}"
     made = [thing for thing in objects if thing["kind"] in ("ServiceAccount", "Role", "RoleBinding")]
     for thing in made:
         plane.client.apply(thing)
@@ -131,9 +130,9 @@ def upgrades(plane, cases):
     """A release with the chart's own values can become any other by an upgrade: nothing immutable changes."""
     release = dict(cases)["stoker default"]
     report("stoker default: installed", refused(plane.client, release, dry_run=False))
-    name = one(release, "Deployment")["metadata"]["name"]
+    name = workload(release)["metadata"]["name"]
     for case, objects in cases:
-        if case.startswith("stoker ") and one(objects, "Deployment")["metadata"]["name"] == name:
+        if case.startswith("stoker ") and workload(objects)["metadata"]["name"] == name:
             report(f"{case}: upgrade of a running release", refused(plane.client, objects))
 
 

@@ -6,6 +6,7 @@
 
 #include "adapter/compile.h"
 #include "adapter/engine.h"
+#include "adapter/grpc/expander_server.h"
 #include "adapter/grpc/grpc_server.h"
 #include "adapter/http/api.h"
 #include "adapter/http/http_server.h"
@@ -13,6 +14,7 @@
 #include "adapter/http/peers_api.h"
 #include "adapter/metrics.h"
 #include "adapter/peers.h"
+#include "capacity/choice_log.h"
 #include "config/document.h"
 #include "config/watcher.h"
 #include "core/environment.h"
@@ -52,6 +54,8 @@ constexpr int kPollThreads = 32;
 constexpr int kTimerThreads = 2;
 /// Siblings that do not answer hold one each for a while.
 constexpr int kPeerThreads = 4;
+/// The autoscaler asks one question at a time.
+constexpr int kExpanderThreads = 1;
 
 Result<config::Document> Load(const AppOptions& options,
                               const FileSystem& files,
@@ -70,12 +74,15 @@ bool SameListeners(const ServerConfig& a, const ServerConfig& b) {
     return !x || (x->cert == y->cert && x->key == y->key && x->client_ca == y->client_ca &&
                   x->require_client_cert == y->require_client_cert);
   };
+  const bool same_expander = a.expander.has_value() == b.expander.has_value() &&
+                             (!a.expander || (a.expander->listen == b.expander->listen &&
+                                              same_tls(a.expander->tls, b.expander->tls)));
   return a.grpc.listen == b.grpc.listen && same_tls(a.grpc.tls, b.grpc.tls) &&
-         a.grpc.max_connection_age == b.grpc.max_connection_age && a.http.listen == b.http.listen &&
-         same_tls(a.http.tls, b.http.tls) && a.http.auth_off == b.http.auth_off &&
-         a.http.tokens_file == b.http.tokens_file && a.probes_listen == b.probes_listen &&
-         a.per_object_metrics == b.per_object_metrics && a.peers == b.peers &&
-         a.manual.keda_e2e == b.manual.keda_e2e;
+         a.grpc.max_connection_age == b.grpc.max_connection_age && same_expander &&
+         a.http.listen == b.http.listen && same_tls(a.http.tls, b.http.tls) &&
+         a.http.auth_off == b.http.auth_off && a.http.tokens_file == b.http.tokens_file &&
+         a.probes_listen == b.probes_listen && a.per_object_metrics == b.per_object_metrics &&
+         a.peers == b.peers && a.manual.keda_e2e == b.manual.keda_e2e;
 }
 
 /// Names this process among replicas; another one at each start.
@@ -127,11 +134,15 @@ struct App::Impl {
   std::unique_ptr<HttpServer> probes;
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<GrpcServer> grpc;
+  capacity::ChoiceLog choices;
+  std::unique_ptr<ThreadExecutor> expander_pool;
+  std::unique_ptr<ExpanderServer> expander;  ///< null without server.expander
   std::unique_ptr<config::Watcher> watcher;
   bool stopped = false;
 
   Status Start();
   Status MakePeers(const ServerConfig& server);
+  Status StartExpander(const ExpanderListener& listener);
   void Reload();
   void Stop();
   Status Ready();
@@ -175,6 +186,24 @@ Status App::Impl::MakePeers(const ServerConfig& server) {
                      .secure = server.http.tls.has_value(),
                      .token = [this] { return auth->FirstToken(); }},
       Peers::Deps{clock, timers, *peer_pool, *peer_transport, resolver, pushed, metrics, logger});
+  return {};
+}
+
+Status App::Impl::StartExpander(const ExpanderListener& listener) {
+  expander_pool = std::make_unique<ThreadExecutor>(kExpanderThreads);
+  const auto rules = [this] {
+    // A reload that takes the expander away does so at the next start only.
+    static const auto kNone = std::make_shared<const capacity::ExpanderRules>();
+    const std::shared_ptr<const capacity::ExpanderRules> now = engine->config()->expander_rules;
+    return now ? now : kNone;
+  };
+  const auto failures = [] { return capacity::GroupFailures(); };
+  Result<std::unique_ptr<ExpanderServer>> server = ExpanderServer::Start(
+      listener,
+      ExpanderDependencies{rules, failures, choices, metrics, *expander_pool, clock, logger},
+      files);
+  if (!server) return Fail(server.error());
+  expander = std::move(*server);
   return {};
 }
 
@@ -233,11 +262,15 @@ Status App::Impl::Start() {
       server.grpc, GrpcDependencies{*engine, metrics, timers, clock, random, files, logger});
   if (!grpc_server) return Fail(grpc_server.error());
   grpc = std::move(*grpc_server);
+  if (server.expander) {
+    if (Status started = StartExpander(*server.expander); !started) return started;
+  }
 
   logger.Info("stoker is up",
               {{"version", options.version},
                {"grpc", server.grpc.listen},
                {"grpc_port", std::to_string(grpc->port())},
+               {"expander", expander ? std::to_string(expander->port()) : "off"},
                {"http_port", std::to_string(http->port())},
                {"probes_port", std::to_string(probes->port())},
                {"policies", std::to_string(config->policies.size())},
@@ -272,6 +305,8 @@ void App::Impl::Stop() {
   if (std::exchange(stopped, true)) return;
   draining = true;
   watcher.reset();
+  if (expander) expander->Drain(options.drain);
+  if (expander_pool) expander_pool->Stop();
   if (grpc) grpc->Drain(options.drain);
   if (engine) engine->Stop();
   if (peers) peers->Stop();
@@ -296,6 +331,7 @@ Result<std::unique_ptr<App>> App::Start(const AppOptions& options, Logger& logge
 void App::Reload() { impl_->Reload(); }
 void App::Stop() { impl_->Stop(); }
 int App::grpc_port() const { return impl_->grpc->port(); }
+int App::expander_port() const { return impl_->expander ? impl_->expander->port() : 0; }
 int App::http_port() const { return impl_->http->port(); }
 int App::probes_port() const { return impl_->probes->port(); }
 

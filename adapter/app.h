@@ -39,6 +39,7 @@ class App {
   void Stop();
 
   [[nodiscard]] int grpc_port() const;
+  [[nodiscard]] int expander_port() const;  ///< 0: off
   [[nodiscard]] int http_port() const;
   [[nodiscard]] int probes_port() const;
 

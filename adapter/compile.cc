@@ -226,9 +226,13 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   const std::size_t before = diagnostics.items().size();
   auto compiled = std::make_shared<CompiledConfig>();
   ReadServerConfig(document.server, compiled->server, diagnostics);
-  for (const config::Node* section : {&document.history, &document.capacity}) {
-    if (section->IsNull()) continue;
-    diagnostics.Add(*section, "this version has no such feature yet; remove the section");
+  if (!document.history.IsNull()) {
+    diagnostics.Add(document.history, "this version has no such feature yet; remove the section");
+  }
+  capacity::ReadCapacityConfig(document.capacity, compiled->capacity, diagnostics);
+  if (compiled->server.expander) {
+    compiled->expander_rules = std::make_shared<const capacity::ExpanderRules>(
+        capacity::MakeExpanderRules(compiled->capacity));
   }
   compiled->connections_fingerprint = Fingerprint(document.connections);
   const bool same_connections =

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "adapter/server_config.h"
+#include "capacity/capacity_config.h"
 #include "config/document.h"
 #include "policy/policy.h"
 #include "scalers/registry.h"
@@ -25,6 +26,8 @@ struct CompiledPolicy {
 /// A whole configuration, checked: whatever is wrong with one is known before anything runs on it.
 struct CompiledConfig {
   ServerConfig server;
+  capacity::CapacityConfig capacity;
+  std::shared_ptr<const capacity::ExpanderRules> expander_rules;  ///< null without server.expander
   scalers::ConnectionSet connections;
   std::string connections_fingerprint;
   std::map<std::string, CompiledPolicy> policies;

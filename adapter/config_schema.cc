@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "adapter/server_config.h"
+#include "capacity/capacity_config.h"
 #include "config/params.h"
 #include "policy/policy.h"
 
@@ -81,6 +82,15 @@ Json Definitions(const scalers::Registry& registry) {
   return definitions;
 }
 
+Json Capacity() {
+  Json capacity = MapOf(capacity::CapacityParams());
+  capacity["description"] = "Which nodes there are, and how to choose among them.";
+  Json& shapes = capacity["properties"]["nodeShapes"];
+  shapes["type"] = "array";
+  shapes["items"] = {{"anyOf", {{{"type", "string"}}, MapOf(capacity::NodeShapeParams())}}};
+  return capacity;
+}
+
 }  // namespace
 
 std::string ConfigSchema(const scalers::Registry& registry) {
@@ -98,7 +108,7 @@ std::string ConfigSchema(const scalers::Registry& registry) {
         {"connections", Connections(registry)},
         {"policies", Named(Reference("policy"), "Named signals and how to combine them.")},
         {"history", {{"type", "object"}}},
-        {"capacity", {{"type", "object"}}}}},
+        {"capacity", Capacity()}}},
       {"$defs", Definitions(registry)}};
   return schema.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -238,6 +238,11 @@ struct Metrics::Impl {
                     "Decisions by what bound the target last: none, min, max, stabilization, step, "
                     "hold or fault."),
       {"policy", "bound"}};
+  Children<prometheus::Counter> expander{
+      CounterFamily("stoker_expander_choices_total",
+                    "Times the expander chose a node group; several groups at once where the "
+                    "autoscaler's next filter decides."),
+      {"node_group"}};
   Children<prometheus::Gauge> peers{
       prometheus::BuildGauge()
           .Name("stoker_peers")
@@ -271,6 +276,10 @@ void Metrics::OnPoll(std::string_view connection,
 void Metrics::OnGrpcRequest(std::string_view method, std::string_view code, Duration took) {
   impl_->grpc.With({method, code}).Increment();
   impl_->grpc_seconds.With({method}, kGrpcBuckets).Observe(Seconds(took));
+}
+
+void Metrics::OnExpanderChoice(std::string_view node_group) {
+  impl_->expander.With({node_group}).Increment();
 }
 
 void Metrics::OnConfigReload(bool successful) {

@@ -36,6 +36,8 @@ class Metrics final : public UpstreamObserver,
   /// `method`: a method of our services, "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
   void OnGrpcRequest(std::string_view method, std::string_view code, Duration took);
   void OnConfigReload(bool successful);
+  /// The expander left this group to the autoscaler.
+  void OnExpanderChoice(std::string_view node_group);
 
   /// Prometheus text exposition (version 0.0.4). Series of objects, and signals of inline objects,
   /// only when `per_object`. A value that is not known has no series; it is never 0 or NaN instead.

@@ -11,7 +11,7 @@ using config::Diagnostics;
 using config::Node;
 using config::ParamTable;
 
-const ParamTable<ListenTls>& TlsTable() {
+const ParamTable<ListenTls>& CertificateTable() {
   static const auto kTable =
       ParamTable<ListenTls>()
           .Add("cert",
@@ -21,7 +21,13 @@ const ParamTable<ListenTls>& TlsTable() {
                 .non_empty = true})
           .Add("key",
                &ListenTls::key,
-               {.help = "PEM file with its private key.", .required = true, .non_empty = true})
+               {.help = "PEM file with its private key.", .required = true, .non_empty = true});
+  return kTable;
+}
+
+const ParamTable<ListenTls>& TlsTable() {
+  static const auto kTable =
+      ParamTable<ListenTls>(CertificateTable())
           .Add("clientCa",
                &ListenTls::client_ca,
                {.help =
@@ -62,8 +68,14 @@ struct ProbesSection {
 struct MetricsSection {
   bool per_object = true;
 };
+struct ExpanderSection {
+  bool enabled = false;
+  std::string listen = ExpanderListener().listen;
+  std::optional<ListenTls> tls;
+};
 struct Sections {
   GrpcListener grpc;
+  ExpanderSection expander;
   HttpListener http;
   ProbesSection probes;
   InlineConfig inline_objects;
@@ -148,6 +160,17 @@ const ParamTable<Sections>& ServerTable() {
                           "again and spreads over them.",
                   .fallback = "30m",
                   .min = 10});
+    auto expander =
+        WithListen(ParamTable<ExpanderSection>(), &ExpanderSection::listen, "0.0.0.0:6001")
+            .Add("enabled",
+                 &ExpanderSection::enabled,
+                 {.help = "Answer the Cluster Autoscaler, which must run with `--expander=grpc`.",
+                  .fallback = "false"})
+            .AddObject("tls",
+                       &ExpanderSection::tls,
+                       CertificateTable(),
+                       {.help = "Required: the autoscaler speaks TLS only. Its "
+                                "`--grpc-expander-cert` is this certificate's CA."});
     auto http =
         WithListen(ParamTable<HttpListener>(), &HttpListener::listen, "0.0.0.0:8080")
             .AddObject("tls", &HttpListener::tls, TlsTable(), {.help = "Serve TLS."})
@@ -195,6 +218,10 @@ const ParamTable<Sections>& ServerTable() {
         {.help = "Series per scaled object on /metrics.", .fallback = "true"});
     return ParamTable<Sections>()
         .AddObject("grpc", &Sections::grpc, grpc, {.help = "The external scaler that KEDA asks."})
+        .AddObject("expander",
+                   &Sections::expander,
+                   expander,
+                   {.help = "The gRPC expander that the Cluster Autoscaler asks."})
         .AddObject("http", &Sections::http, http, {.help = "HTTP API and /metrics."})
         .AddObject("probes", &Sections::probes, probes, {.help = "/healthz and /readyz alone."})
         .AddObject("inline",
@@ -227,6 +254,14 @@ bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnost
   ServerTable().Read(node, sections, diagnostics);
   CheckTls(sections.grpc.tls, node, diagnostics);
   CheckTls(sections.http.tls, node, diagnostics);
+  if (sections.expander.enabled && !sections.expander.tls) {
+    diagnostics.Add(*node.Find("expander"),
+                    "the autoscaler speaks TLS only; give tls: {cert: FILE, key: FILE}");
+  }
+  if (sections.expander.enabled && sections.expander.tls) {
+    out.expander =
+        ExpanderListener{std::move(sections.expander.listen), *std::move(sections.expander.tls)};
+  }
   if (sections.peers) CheckPeers(sections, node, diagnostics);
   out.grpc = std::move(sections.grpc);
   out.http = std::move(sections.http);

@@ -24,6 +24,12 @@ struct GrpcListener {
   Duration max_connection_age = std::chrono::minutes(30);
 };
 
+/// Where the Cluster Autoscaler asks; it insists on TLS and shows no certificate.
+struct ExpanderListener {
+  std::string listen = "0.0.0.0:6001";
+  ListenTls tls;
+};
+
 struct HttpListener {
   std::string listen = "0.0.0.0:8080";
   std::optional<ListenTls> tls;
@@ -60,6 +66,7 @@ struct PeersConfig {
 /// The `server:` section.
 struct ServerConfig {
   GrpcListener grpc;
+  std::optional<ExpanderListener> expander;  ///< absent: off
   HttpListener http;
   std::string probes_listen = "0.0.0.0:8081";
   InlineConfig inline_objects;

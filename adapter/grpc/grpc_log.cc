@@ -59,7 +59,7 @@ void Write(gpr_log_func_args* args) {
   if (handshake) {
     route.logger->Warn(
         "a TLS handshake failed: that client gets no answer until its certificates and "
-        "server.grpc.tls agree",
+        "server.grpc.tls or server.expander.tls agree",
         {{"reason", std::move(detail)}});
   } else {
     route.logger->Warn("the gRPC library complains; calls may fail",

@@ -32,6 +32,7 @@ std::string RenderAll() {
   metrics.OnGrpcRequest("GetMetrics", "OK", std::chrono::milliseconds(1));
   metrics.OnPoll("lake", "s3", "ok", std::chrono::milliseconds(20));
   metrics.OnPeers(1, 0);
+  metrics.OnExpanderChoice("spot");
   metrics.OnUpstreamRequest("lake", 200);
   return metrics.Render(world, true);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adapter/server_config.h"
+#include "capacity/capacity_config.h"
 #include "policy/policy.h"
 #include "scalers/registry.h"
 #include "tests/golden/golden_file.h"
@@ -56,6 +57,12 @@ Listeners, TLS files and `http.auth` take effect at the next start; everything e
     if (!type.allowed_inline) page += "Never allowed in trigger metadata.\n\n";
     page += config::MarkdownTable(type.params);
   }
+  page +=
+      "\n## capacity\n\n[Nodes before executors](../explanation/capacity.md) says what they "
+      "do.\n\n";
+  page += config::MarkdownTable(capacity::CapacityParams());
+  page += "\n`capacity.nodeShapes` takes names of the price lists, or maps of\n\n";
+  page += config::MarkdownTable(capacity::NodeShapeParams());
   return page;
 }
 

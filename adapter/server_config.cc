@@ -84,20 +84,24 @@ struct Sections {
   MetricsSection metrics;
 };
 
+const ParamTable<HttpListener>& AuthTable() {
+  static const auto kTable = ParamTable<HttpListener>().Add(
+      "tokensFile",
+      &HttpListener::tokens_file,
+      {.help = "File with one bearer token a line.", .required = true, .non_empty = true});
+  return kTable;
+}
+
 void ReadAuth(const Node& node, HttpListener& out, Diagnostics& diagnostics) {
   if (node.IsScalar() && (node.scalar() == "off" || node.scalar() == "false")) {
     out.auth_off = true;
     return;
   }
-  static const auto kTable = ParamTable<HttpListener>().Add(
-      "tokensFile",
-      &HttpListener::tokens_file,
-      {.help = "File with one bearer token a line.", .required = true, .non_empty = true});
   if (!node.IsMap()) {
     diagnostics.Add(node, "expected `off` or {tokensFile: FILE}");
     return;
   }
-  kTable.Read(node, out, diagnostics);
+  AuthTable().Read(node, out, diagnostics);
 }
 
 const ParamTable<PeersConfig>& PeersTable() {
@@ -175,8 +179,9 @@ const ParamTable<Sections>& ServerTable() {
         WithListen(ParamTable<HttpListener>(), &HttpListener::listen, "0.0.0.0:8080")
             .AddObject("tls", &HttpListener::tls, TlsTable(), {.help = "Serve TLS."})
             .AddCustom("auth",
-                       {.help = "`{tokensFile: FILE}` with bearer tokens for `/api/v1`, or `off`. "
-                                "Without it `/api/v1` is open on loopback only."},
+                       {.help = "Bearer tokens for `/api/v1`, or `off`. Without it `/api/v1` is "
+                                "open on loopback only.",
+                        .choices = {"off"}},
                        ReadAuth);
     auto probes = WithListen(ParamTable<ProbesSection>(), &ProbesSection::listen, "0.0.0.0:8081");
     auto inline_objects =
@@ -276,6 +281,17 @@ bool ReadServerConfig(const Node& node, ServerConfig& out, Diagnostics& diagnost
   return diagnostics.items().size() == before;
 }
 
-const std::vector<config::ParamInfo>& ServerParams() { return ServerTable().infos(); }
+const std::vector<config::ParamInfo>& ServerParams() {
+  static const auto kInfos = [] {
+    std::vector<config::ParamInfo> infos = ServerTable().infos();
+    for (config::ParamInfo& info : infos) {
+      for (config::ParamInfo& child : info.children) {
+        if (child.key == "auth") child.children = AuthTable().infos();
+      }
+    }
+    return infos;
+  }();
+  return kInfos;
+}
 
 }  // namespace stoker::adapter

@@ -17,10 +17,18 @@ const ParamTable<FaultPolicy>& Table() {
                      {.help = "What follows: `fail` (UNAVAILABLE, so that KEDA's fallback acts), "
                               "`ignore` (the signal takes no part; may shrink the target) or "
                               "`{replicas: N}`.",
-                      .fallback = "fail"},
+                      .fallback = "fail",
+                      .choices = {"fail", "ignore"}},
                      [](const Node& node, FaultPolicy& out, Diagnostics& diagnostics) {
                        ReadFaultThen(node, out, diagnostics);
                      });
+  return kTable;
+}
+
+/// Of `then`, where it is a map.
+const ParamTable<FaultPolicy>& SubstituteTable() {
+  static const auto kTable =
+      ParamTable<FaultPolicy>().Add("replicas", &FaultPolicy::replicas, kReplicas);
   return kTable;
 }
 
@@ -32,9 +40,7 @@ bool ReadFaultPolicy(const Node& node, FaultPolicy& out, Diagnostics& diagnostic
 
 bool ReadFaultThen(const Node& node, FaultPolicy& out, Diagnostics& diagnostics) {
   if (node.IsMap()) {
-    static const auto kTable =
-        ParamTable<FaultPolicy>().Add("replicas", &FaultPolicy::replicas, kReplicas);
-    if (!kTable.Read(node, out, diagnostics)) return false;
+    if (!SubstituteTable().Read(node, out, diagnostics)) return false;
     out.then = FaultPolicy::Then::kReplicas;
     return true;
   }
@@ -57,6 +63,15 @@ bool ReadFaultThen(const Node& node, FaultPolicy& out, Diagnostics& diagnostics)
   return true;
 }
 
-const std::vector<ParamInfo>& FaultPolicyParams() { return Table().infos(); }
+const std::vector<ParamInfo>& FaultPolicyParams() {
+  static const auto kInfos = [] {
+    std::vector<ParamInfo> infos = Table().infos();
+    for (ParamInfo& info : infos) {
+      if (info.key == "then") info.children = SubstituteTable().infos();
+    }
+    return infos;
+  }();
+  return kInfos;
+}
 
 }  // namespace stoker::config

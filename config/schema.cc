@@ -70,7 +70,10 @@ Json ValueSchema(const ParamInfo& info) {
       schema = {{"type", "object"}, {"additionalProperties", ObjectSchema(info.children)}};
       break;
     case ParamType::kCustom:
-      break;  // anything; its reader decides
+      // One of the words, or a map; where it declares neither, its reader decides.
+      if (!param.choices.empty()) schema["anyOf"].push_back({{"enum", param.choices}});
+      if (!info.children.empty()) schema["anyOf"].push_back(ObjectSchema(info.children));
+      break;
   }
   return schema;
 }
@@ -154,6 +157,7 @@ void AppendRows(const std::vector<ParamInfo>& infos, const std::string& prefix, 
       for (const std::string& choice : param.choices) {
         type += (type.empty() ? "`" : ", `") + choice + "`";
       }
+      if (!info.children.empty()) type += ", map";
     }
     std::string fallback = param.required ? "required" : "";
     if (!param.fallback.empty()) fallback = "`" + param.fallback + "`";

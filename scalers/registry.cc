@@ -68,12 +68,13 @@ const config::ParamTable<CommonKeys>& CommonTable() {
           .Add("ignoreNullValues",
                &CommonKeys::ignore_null_values,
                {.help = "KEDA's spelling of onEmpty: true is zero, false is error."})
-          .AddCustom("onFault",
-                     {.help = "What a faulted signal stands for: {hold: 30m, then: fail | ignore | "
-                              "{replicas: N}}. Default: the policy's."},
-                     [fault](const Node& node, CommonKeys& out, Diagnostics& diagnostics) {
-                       config::ReadFaultPolicy(node, fault(out), diagnostics);
-                     })
+          .AddCustom(
+              "onFault",
+              {.help = "What a faulted signal stands for. Default: the policy's."},
+              [fault](const Node& node, CommonKeys& out, Diagnostics& diagnostics) {
+                config::ReadFaultPolicy(node, fault(out), diagnostics);
+              },
+              ParamType::kObject)
           .AddCustom(
               "onFaultHold",
               hold,
@@ -276,6 +277,15 @@ std::optional<SignalDefinition> Registry::ParseSignal(const Node& node,
   return definition;
 }
 
-const std::vector<ParamInfo>& CommonSignalParams() { return CommonTable().infos(); }
+const std::vector<ParamInfo>& CommonSignalParams() {
+  static const auto kInfos = [] {
+    std::vector<ParamInfo> infos = CommonTable().infos();
+    for (ParamInfo& info : infos) {
+      if (info.key == "onFault") info.children = config::FaultPolicyParams();
+    }
+    return infos;
+  }();
+  return kInfos;
+}
 
 }  // namespace stoker::scalers

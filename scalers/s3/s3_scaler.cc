@@ -41,19 +41,22 @@ struct ConnectionKeys {
   std::optional<TlsOptions> tls;
 };
 
+const ParamTable<KeyFiles>& KeyFilesTable() {
+  static const auto kTable =
+      ParamTable<KeyFiles>()
+          .Add("accessKeyIdFile",
+               &KeyFiles::access_key_id_file,
+               {.help = "File that holds the access key id.", .required = true, .non_empty = true})
+          .Add("secretAccessKeyFile",
+               &KeyFiles::secret_access_key_file,
+               {.help = "File that holds the secret access key.",
+                .required = true,
+                .non_empty = true});
+  return kTable;
+}
+
 const ParamTable<ConnectionKeys>& ConnectionTable() {
   static const auto kTable = [] {
-    static const auto kFiles =
-        ParamTable<KeyFiles>()
-            .Add(
-                "accessKeyIdFile",
-                &KeyFiles::access_key_id_file,
-                {.help = "File that holds the access key id.", .required = true, .non_empty = true})
-            .Add("secretAccessKeyFile",
-                 &KeyFiles::secret_access_key_file,
-                 {.help = "File that holds the secret access key.",
-                  .required = true,
-                  .non_empty = true});
     return ParamTable<ConnectionKeys>()
         .Add("region",
              &ConnectionKeys::region,
@@ -69,9 +72,10 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
              {.help = "Ask for host/bucket instead of bucket.host; most other servers need it.",
               .fallback = "false"})
         .AddCustom("credentials",
-                   {.help = "default (AWS' chain: environment, IRSA, shared profile, Pod Identity, "
-                            "IMDSv2), or {accessKeyIdFile, secretAccessKeyFile}.",
-                    .fallback = "default"},
+                   {.help = "`default`, AWS' chain (environment, IRSA, shared profile, Pod "
+                            "Identity, IMDSv2), or files.",
+                    .fallback = "default",
+                    .choices = {"default"}},
                    [](const Node& node, ConnectionKeys& out, Diagnostics& diagnostics) {
                      if (node.IsScalar() && node.scalar() == "default") return;
                      if (!node.IsMap()) {
@@ -82,7 +86,7 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
                        return;
                      }
                      KeyFiles files;
-                     if (kFiles.Read(node, files, diagnostics)) out.credentials = files;
+                     if (KeyFilesTable().Read(node, files, diagnostics)) out.credentials = files;
                    })
         .Add("buckets",
              &ConnectionKeys::buckets,
@@ -94,6 +98,15 @@ const ParamTable<ConnectionKeys>& ConnectionTable() {
         .Include(&ConnectionKeys::common, ConnectionSettingsTable(ConnectionKeys{}.common.timing));
   }();
   return kTable;
+}
+
+/// With the keys of `credentials` where that is a map.
+std::vector<config::ParamInfo> ConnectionParams() {
+  std::vector<config::ParamInfo> infos = ConnectionTable().infos();
+  for (config::ParamInfo& info : infos) {
+    if (info.key == "credentials") info.children = KeyFilesTable().infos();
+  }
+  return infos;
 }
 
 class S3Connection final : public Connection {
@@ -342,7 +355,7 @@ void RegisterS3(Registry& registry, std::shared_ptr<http::Waiter> waiter) {
   registry.Add(
       ConnectionType{.name = kType,
                      .summary = "Amazon S3, or what speaks its protocol: MinIO, Ceph, Versity.",
-                     .params = ConnectionTable().infos(),
+                     .params = ConnectionParams(),
                      .create = [waiter = std::move(waiter)](const std::string& name,
                                                             const Node& node,
                                                             const ScalerDeps& deps,

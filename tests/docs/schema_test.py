@@ -3,7 +3,7 @@
 
 tests/docs/schema_test.py. Needs PyYAML and jsonschema.
 
-The schema itself is held against its metaschema; every configuration in config/examples and in the documents' YAML blocks is
+The schema itself is held against its metaschema; every configuration in config/examples and in documents' YAML blocks is
 accepted; the mistakes in tests/golden/config that a schema can know are refused.
 """
 
@@ -21,13 +21,13 @@ SCHEMA = f"{ROOT}/docs/reference/stoker.schema.json"
 
 # Mistakes that an editor shows. The others lie in what a text means or in two keys together; `stoker check` finds them.
 KNOWN = {
-    "api-version-missing", "api-version-unknown", "connection-interval-bare-number", "connection-type-unknown",
-    "connection-s3-key-in-clear", "connection-url-missing", "policy-headroom-without-percent", "policy-key-unknown", "policy-max-zero", "policy-on-fault-then",
-    "policy-signal-name", "policy-without-signals", "section-unknown", "server-auth", "server-inline-trust", "server-key-unknown",
-    "server-tls-key-missing", "signal-directory-path-missing", "signal-manual-name-missing",
-    "signal-manual-target-size-zero", "signal-on-empty", "signal-per", "signal-query-missing",
-    "signal-target-size-missing", "signal-threshold-text", "signal-threshold-zero", "signal-type-missing",
-    "signal-type-unknown",
+    "api-version-missing", "api-version-unknown", "connection-interval-bare-number", "connection-s3-key-in-clear",
+    "connection-type-unknown", "connection-url-missing", "policy-headroom-without-percent", "policy-key-unknown",
+    "policy-max-zero", "policy-on-fault-then", "policy-signal-name", "policy-without-signals", "section-unknown",
+    "server-auth", "server-inline-trust", "server-key-unknown", "server-tls-key-missing",
+    "signal-directory-path-missing", "signal-manual-name-missing", "signal-manual-target-size-zero",
+    "signal-on-empty", "signal-per", "signal-query-missing", "signal-target-size-missing", "signal-threshold-text",
+    "signal-threshold-zero", "signal-type-missing", "signal-type-unknown",
 }
 
 failed = False

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "capacity/manifests.h"
+
 namespace stoker::adapter {
 namespace {
 
@@ -110,6 +112,29 @@ void AddCapacity(const policy::ParsedPolicy& parsed,
   };
   add("running", parsed.running, policy.capacity->running, compiled.running);
   add("pending", parsed.pending, policy.capacity->pending, compiled.pending);
+}
+
+/// The node as text, with what else it depends on.
+std::string PolicyFingerprint(const config::Node& node, const config::Node& capacity_section) {
+  return Fingerprint(node) +
+         (node.Find("capacity") == nullptr ? "" : Fingerprint(capacity_section));
+}
+
+/// What the section `capacity` says for all policies, where this one, `node`, does not say it.
+void ApplyCapacity(const capacity::CapacityConfig& section,
+                   const config::Node& node,
+                   CompiledPolicy& compiled,
+                   config::Diagnostics& diagnostics) {
+  if (!compiled.policy->capacity) return;
+  policy::Policy policy = *compiled.policy;
+  policy::Capacity& capacity = *policy.capacity;
+  if (!capacity.mechanism) capacity.mechanism = section.mechanism;
+  if (!capacity.lead_time) capacity.lead_time = section.lead_time;
+  if (capacity.executor || *capacity.mechanism != policy::Mechanism::kNone) {
+    const Result<capacity::Headroom> headroom = capacity::MakeHeadroom(policy, section, "default");
+    if (!headroom) diagnostics.Add(*node.Find("capacity"), headroom.error().message);
+  }
+  compiled.policy = std::make_shared<const policy::Policy>(std::move(policy));
 }
 
 /// `node` is the policy's.
@@ -249,7 +274,7 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
     if (same_connections) {
       const auto same = previous->policies.find(entry.key);
       if (same != previous->policies.end() &&
-          same->second.fingerprint == Fingerprint(entry.value)) {
+          same->second.fingerprint == PolicyFingerprint(entry.value, document.capacity)) {
         if (!manual_allowed) CheckManual(same->second, entry.value, diagnostics);
         compiled->policies.insert(*same);
         continue;
@@ -258,7 +283,10 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
     std::optional<CompiledPolicy> policy =
         CompilePolicy(entry.key, entry.value, registry, context, diagnostics);
     if (policy && !manual_allowed) CheckManual(*policy, entry.value, diagnostics);
-    if (policy) compiled->policies.emplace(entry.key, std::move(*policy));
+    if (!policy) continue;
+    ApplyCapacity(compiled->capacity, entry.value, *policy, diagnostics);
+    policy->fingerprint = PolicyFingerprint(entry.value, document.capacity);
+    compiled->policies.emplace(entry.key, std::move(*policy));
   }
   if (diagnostics.items().size() != before) return nullptr;
   return compiled;

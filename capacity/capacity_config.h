@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "capacity/expander.h"
@@ -9,6 +10,7 @@
 #include "config/node.h"
 #include "config/params.h"
 #include "core/clock.h"
+#include "policy/policy.h"
 
 namespace stoker::capacity {
 
@@ -21,10 +23,20 @@ struct ExpanderConfig {
   std::string status_config_map = "cluster-autoscaler-status";
 };
 
-/// The `capacity:` section.
+/// Which Lease says who of the replicas writes.
+struct LeaseName {
+  std::string name_space;  ///< "": our own
+  std::string name = "stoker-capacity";
+};
+
+/// The `capacity:` section: what holds for all policies.
 struct CapacityConfig {
+  policy::Mechanism mechanism = policy::Mechanism::kNone;  ///< of policies that do not say it
+  bool write = false;  ///< else the difference is shown, and nothing changes
+  policy::LeadTimeChoice lead_time;
   std::vector<NodeShape> node_shapes;
   ExpanderConfig expander;
+  LeaseName lease;
 };
 
 /// Reads `capacity:`; a null node gives the defaults. False when a diagnostic was added.
@@ -37,5 +49,9 @@ const std::vector<config::ParamInfo>& CapacityParams();
 
 /// What Choose goes by, with the prices of the built-in lists.
 ExpanderRules MakeExpanderRules(const CapacityConfig& config);
+
+/// A name that Kubernetes takes for most kinds of objects: lower case letters, digits, `-` and `.`,
+/// at most 253 of them.
+bool IsObjectName(std::string_view name);
 
 }  // namespace stoker::capacity

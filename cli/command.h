@@ -32,6 +32,7 @@ using Run = std::function<int()>;
 void AddServeCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddCheckCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddExplainCommand(CLI::App& app, Terminal& terminal, Run& run);
+void AddHintsCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddQueryCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddSchemaCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddSimulateCommand(CLI::App& app, Terminal& terminal, Run& run);

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     AddServeCommand(app, terminal, run);
     AddCheckCommand(app, terminal, run);
     AddExplainCommand(app, terminal, run);
+    AddHintsCommand(app, terminal, run);
     AddQueryCommand(app, terminal, run);
     AddSchemaCommand(app, terminal, run);
     AddSimulateCommand(app, terminal, run);

@@ -74,6 +74,26 @@ std::string OneLine(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Whole lines, which YAML shows as they are.
+bool IsBlock(const Json& json) {
+  if (!json.is_string()) return false;
+  const auto& text = json.get_ref<const std::string&>();
+  const auto printable = [](char c) { return c == '\n' || (c >= ' ' && c < 0x7f); };
+  return text.size() > 1 && text.ends_with('\n') && !text.ends_with("\n\n") &&
+         text.front() != ' ' && text.front() != '\n' &&
+         std::all_of(text.begin(), text.end(), printable);
+}
+
+std::string Block(const std::string& text, const std::string& indent) {
+  std::string block = "|";
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    block += "\n" + (end > begin ? indent : "") + text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  return block;
+}
+
 void AppendYaml(const Json& json, std::size_t depth, bool in_list, std::string& out) {
   const std::string indent(depth * 2, ' ');
   bool first = in_list;  // its first key stands behind the dash
@@ -86,7 +106,10 @@ void AppendYaml(const Json& json, std::size_t depth, bool in_list, std::string& 
       out += OneLine(Json(key)) + ":";
     }
     if (!value.is_structured() || value.empty()) {
-      out += (json.is_array() ? "" : " ") + OneLine(value) + "\n";
+      out += (json.is_array() ? "" : " ") +
+             (IsBlock(value) ? Block(value.get_ref<const std::string&>(), indent + "  ")
+                             : OneLine(value)) +
+             "\n";
     } else if (json.is_array()) {
       AppendYaml(value, depth + 1, true, out);
     } else {

@@ -15,7 +15,8 @@ nlohmann::ordered_json PlanJson(const Plan& plan, bool steps = false);
 /// this never throws.
 std::string JsonText(const nlohmann::ordered_json& json);
 
-/// The same in YAML's block style; every string that YAML could read as something else is quoted.
+/// The same in YAML's block style; every string that YAML could read as something else is quoted,
+/// and whole lines of plain text are shown as lines.
 std::string YamlText(const nlohmann::ordered_json& json);
 
 }  // namespace stoker::rightsizing

@@ -25,6 +25,9 @@ SPARK_OPERATOR = "github.com/kubeflow/spark-operator/v2@v2.4.0"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
+AUTOSCALER_APIS = "k8s.io/autoscaler/cluster-autoscaler/apis@v0.0.0-20240830133931-adfbe7e45277"
+# Ships the Cluster Autoscaler's definition of CapacityBuffers, which no published version of its own module has.
+KARPENTER = "github.com/aws/karpenter-provider-aws@v1.14.1"
 GRAFANA_SDK = "grafana-foundation-sdk==1769699998!10.1.0"  # 10.1: what it is for
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
@@ -318,6 +321,8 @@ def custom_resources():
         f"{go_module(PROMETHEUS_OPERATOR)}/example/prometheus-operator-crd/monitoring.coreos.com_":
             ("servicemonitors", "podmonitors", "prometheusrules"),
         f"{go_module(CERT_MANAGER)}/deploy/crds/cert-manager.io_": ("certificates",),
+        f"{go_module(AUTOSCALER_APIS)}/config/crd/autoscaling.x-k8s.io_": ("provisioningrequests",),
+        f"{go_module(KARPENTER)}/pkg/apis/crds/autoscaling.x-k8s.io_": ("capacitybuffers",),
     }
     return [f"{start}{name}.yaml" for start, names in definitions.items() for name in names]
 
@@ -332,6 +337,7 @@ def charts():
     count = count_script(["tests/charts/stoker_test.py", helm, *schemas], schema_packages())
     count.add(count_script(["tests/charts/spark_connect_test.py", helm, os.path.abspath("build/dev/cli/rightsize"),
                             pyspark(PYSPARK[-1]), *schemas], schema_packages()))
+    count.add(count_script(["tests/charts/hints_test.py", *schemas], schema_packages()))
     spark_operator = f"{go_module(SPARK_OPERATOR)}/config/crd/bases/sparkoperator.k8s.io_"
     count.add(count_script(["tests/charts/examples_test.py", *schemas, "tests/charts/sparkcluster.crd.yaml",
                             *(f"{spark_operator}{name}.yaml" for name in (

@@ -26,7 +26,8 @@ std::string ConfigReference() {
   scalers::RegisterBuiltinScalers(registry);
   std::string page = R"(# Configuration
 
-Generated from the tables that read it; `stoker check` names the file, line and key of every mistake.
+Generated from the tables that read it; `stoker check` names the file, line and key of every mistake, and editors read the same from
+[stoker.schema.json](stoker.schema.json) ([how](../README.md#editors)).
 
 A file starts with `apiVersion: stoker/v1`. Several files, or a folder of `*.yaml`, are merged: each policy and each key is given once. Any
 scalar can be overridden by an environment variable: `STOKER_SERVER__GRPC__LISTEN=0.0.0.0:7000` sets `server.grpc.listen`. Sizes are

@@ -29,6 +29,7 @@ AUTOSCALER_APIS = "k8s.io/autoscaler/cluster-autoscaler/apis@v0.0.0-202408301339
 # Ships the Cluster Autoscaler's definition of CapacityBuffers, which no published version of its own module has.
 KARPENTER = "github.com/aws/karpenter-provider-aws@v1.14.1"
 GRAFANA_SDK = "grafana-foundation-sdk==1769699998!10.1.0"  # 10.1: what it is for
+GRPC = "grpcio==1.71.0"
 GO_MINIMUM = (1, 26)
 PYSPARK = ("3.5.9", "4.3.0")
 CLUSTER = "tests/cluster"  # its go.mod names the Kubernetes release that charts are held against
@@ -366,8 +367,13 @@ def dashboards():
     build("dev", "stoker")
     if not os.path.exists("/usr/bin/promtool"):
         raise CannotRun("needs Debian's package prometheus")
-    packages = f"{python_packages('grafana-packages', GRAFANA_SDK)}:{schema_packages()['PYTHONPATH']}"
-    return count_script(["tests/dashboards/dashboards_test.py"], {"PYTHONPATH": packages})
+    return count_script(["tests/dashboards/dashboards_test.py"], dashboard_packages())
+
+
+def dashboard_packages():
+    folders = (python_packages("grafana-packages", GRAFANA_SDK), python_packages("grpc-packages", GRPC),
+               schema_packages()["PYTHONPATH"])
+    return {"PYTHONPATH": ":".join(folders)}
 
 
 def pictures():
@@ -384,7 +390,7 @@ def pictures():
               '--define:process.env.NODE_ENV="production"', "--define:global=window", "--log-level=error"]
     if run(bundle, cwd=tools) != 0:
         return Count(failed=1)
-    return count_script(["tests/dashboards/pictures_test.py", tools, "build/dev/pictures"], schema_packages())
+    return count_script(["tests/dashboards/pictures_test.py", tools, "build/dev/pictures"], dashboard_packages())
 
 
 def sanitizer(preset, environment):

@@ -3,6 +3,7 @@
 from grafana import GREEN, RED, YELLOW, Board, Row, graph, quantiles, stat, states
 
 POD = 'namespace=~"$namespace", pod=~".+-exec-[0-9]+"'
+CAPACITY = [("Nodes before executors", "explanation/capacity.md")]
 RUNNING = 'and on (namespace, pod) (kube_pod_status_phase{phase="Running"} == 1)'  # those that ended request nothing
 
 
@@ -17,7 +18,7 @@ def board():
         "Whether the cluster has, and gets, room for executors. Needs the cluster autoscaler's metrics (port 8085) and "
         "kube-state-metrics.",
         [("namespace", "Namespace", "label_values(kube_pod_status_phase, namespace)")],
-        [now(), nodes(), scaling()], tags=("kubernetes",))
+        [now(), nodes(), stoker(), scaling()], tags=("kubernetes",))
 
 
 def now():
@@ -58,6 +59,15 @@ def nodes():
               ("max(cluster_autoscaler_cluster_memory_current_bytes) / "
                'max(cluster_autoscaler_memory_limits_bytes{direction="maximum"})', "memory"),
               maximum=1, thresholds=[(0.9, YELLOW)]),
+    ])
+
+
+def stoker():
+    return Row("What Stoker does for it", [
+        graph("Node groups chosen", "Choices a minute of Stoker as the autoscaler's expander; several groups at once where "
+              "the autoscaler's next filter decides.", "none",
+              ("60 * sum by (node_group) (rate(stoker_expander_choices_total[$__rate_interval]))", "{{node_group}}"),
+              nothing="no choices asked for", links=CAPACITY),
     ])
 
 

@@ -6,6 +6,7 @@ JOB = 'job=~"$job"'
 OBJECT = f'{JOB}, namespace=~"$namespace", policy=~"$policy"'
 POLICY = f'{JOB}, policy=~"$policy"'
 PER_OBJECT = "max by (namespace, scaled_object, policy)"
+NO_OBJECTS = "no object has a target, or series per object are off"
 SIGNAL = "(policy, signal, type)"
 DECISION = [("How a decision is made", "explanation/decision.md")]
 
@@ -41,8 +42,8 @@ def now():
              "cannot be read.", "none", f"sum({PER_OBJECT} (stoker_held{{{OBJECT}}}))", width=3,
              thresholds=[(1, YELLOW)], links=runbook("StokerHoldingTarget")),
         stat("At their maximum", "Policies whose signals call for more than the policy's max.", "none",
-             f"""count({decisions % (', bound="max"', '15m')} / {decisions % ('', '15m')} > 0.99) or {there}""", width=3,
-             thresholds=[(1, YELLOW)], links=runbook("StokerAtMaximum")),
+             f"""count({decisions % (', bound="max"', '15m')} / {decisions % ('', '15m')} > 0.99) or {there}""",
+             width=3, thresholds=[(1, YELLOW)], links=runbook("StokerAtMaximum")),
         stat("Configuration", "Whether the configuration on disk was accepted; if not, the one before is in force.",
              "none", f"min(stoker_config_last_reload_successful{{{JOB}}})", width=3,
              mappings={1: ("good", GREEN), 0: ("refused", RED)}, links=runbook("StokerConfigRejected")),
@@ -59,7 +60,7 @@ def targets():
     return Row("Targets: what is asked for, and who won", [
         graph("Replicas asked for", "A line that ends is a decision that became an error: KEDA's fallback acts then.",
               "none", (f"{PER_OBJECT} (stoker_target_replicas{{{OBJECT}}})", "{{namespace}}/{{scaled_object}}"),
-              links=DECISION, boards=[("What KEDA and the HPA make of it", "stoker-keda")]),
+              nothing=NO_OBJECTS, links=DECISION, boards=[("What KEDA and the HPA make of it", "stoker-keda")]),
         graph("Replicas each signal asks for", "Before min, max, stabilization and step, and not rounded.",
               "none", (f"max by {SIGNAL} (stoker_signal_demand_replicas{{{POLICY}}})", "{{policy}}: {{signal}}"),
               links=DECISION),
@@ -72,10 +73,10 @@ def targets():
               stacked=True, links=runbook("StokerAtMaximum")),
         states("Active", "Whether the target is above 0. KEDA scales from and to 0 by it.",
                f"{PER_OBJECT} (stoker_active{{{OBJECT}}})", "{{namespace}}/{{scaled_object}}",
-               {1: ("active", GREEN), 0: ("idle", "transparent")}),
+               {1: ("active", GREEN), 0: ("idle", "transparent")}, nothing=NO_OBJECTS),
         states("Held", "Objects whose target rests on a reading that is held while its signal fails.",
                f"{PER_OBJECT} (stoker_held{{{OBJECT}}})", "{{namespace}}/{{scaled_object}}",
-               {1: ("held", YELLOW), 0: ("fresh", GREEN)}, links=runbook("StokerHoldingTarget")),
+               {1: ("held", YELLOW), 0: ("fresh", GREEN)}, nothing=NO_OBJECTS, links=runbook("StokerHoldingTarget")),
     ])
 
 
@@ -137,5 +138,5 @@ def itself():
                "{{instance}}")),
         graph("Sibling replicas", "By whether they answer, as each replica sees them.", "none",
               (f"sum by (instance, state) (stoker_peers{{{JOB}}})", "{{instance}} {{state}}"),
-              links=runbook("StokerPeersUnreachable")),
+              nothing="no siblings configured", links=runbook("StokerPeersUnreachable")),
     ])

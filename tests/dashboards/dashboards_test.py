@@ -5,7 +5,7 @@ Grafana would. Prints `ok CHECK` or `FAIL CHECK: ...` a line.
 
     STOKER_BIN=build/dev/cli/stoker PYTHONPATH=... tests/dashboards/dashboards_test.py
 
-PYTHONPATH has PyYAML and Grafana's Python package grafana-foundation-sdk, which knows the keys of dashboards.
+PYTHONPATH has PyYAML, grpcio, and Grafana's Python package grafana-foundation-sdk, which knows the keys of dashboards.
 """
 
 import glob

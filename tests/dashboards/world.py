@@ -1,4 +1,4 @@
-"""What dashboards are looked at with: a real Prometheus that scrapes a real `stoker serve`, which is asked over gRPC,
+"""What dashboards are looked at with: a real Prometheus that scrapes a real `stoker serve`, which is asked over gRPC as KEDA and the Cluster Autoscaler do,
 recorded pages of real Spark drivers (3.5.9 and 4.3.0, with and without spark.metrics.namespace, three moments of a run
 each), and pages with the metrics that KEDA, the cluster autoscaler, kube-state-metrics and cAdvisor declare."""
 
@@ -20,6 +20,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../interop/spark")
 
+import grpc  # noqa: E402
 import lint  # noqa: E402
 import recorded  # noqa: E402
 from spark_test import Failed, Program, Stoker, free_port, get, wait_for  # noqa: E402
@@ -167,12 +168,22 @@ def namespace(capture):
     return f"spark-{capture.replace('.', '-')}"
 
 
-def configuration(prometheus):
+def certificate(folder):
+    """{cert, key} of this machine."""
+    result = {"cert": f"{folder}/tls.crt", "key": f"{folder}/tls.key"}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=stoker", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-out", result["cert"], "-keyout", result["key"]], capture_output=True, check=True)
+    return result
+
+
+def configuration(prometheus, expander_tls):
     always = {"type": "cron", "timezone": "UTC", "start": "0 0 * * *", "end": "59 23 * * *"}
     return {
         "apiVersion": "stoker/v1",
         "server": {"grpc": {"listen": "127.0.0.1:0"}, "http": {"listen": "127.0.0.1:0", "auth": "off"},
-                   "probes": {"listen": "127.0.0.1:0"}, "peers": {"addresses": ["127.0.0.1:1"]}},
+                   "probes": {"listen": "127.0.0.1:0"}, "peers": {"addresses": ["127.0.0.1:1"]},
+                   "expander": {"enabled": True, "listen": "127.0.0.1:0", "tls": expander_tls}},
         "connections": {"prometheus": {
             "main": {"url": prometheus, "interval": "3s", "timeout": "3s"},
             "lost": {"url": "http://127.0.0.1:1", "interval": "3s", "timeout": "3s"}}},
@@ -190,6 +201,21 @@ def configuration(prometheus):
     }
 
 
+def field(number, content):
+    """Of a message in Protocol Buffers: bytes, shorter than 128."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def ask_expander(stoker):
+    """The Cluster Autoscaler's part: on which of two node groups is an executor to run?"""
+    executor = field(1, field(11, field(1, b"spark-role") + field(2, b"executor")))  # a v1.Pod's metadata.labels
+    options = b"".join(field(1, field(1, name) + field(5, executor)) for name in (b"spot-m5", b"on-demand-m5"))
+    trusted = grpc.ssl_channel_credentials(read(stoker.expander_certificate).encode())
+    port = re.search(r"expander=(\d+)", stoker.output())[1]
+    with grpc.secure_channel(f"127.0.0.1:{port}", trusted) as channel:
+        channel.unary_unary("/grpcplugin.Expander/BestOptions")(options, timeout=10)
+
+
 def ask(stoker):
     """KEDA's part: some objects asked about each second, one of which cannot be answered; and mistakes."""
     address = f"127.0.0.1:{stoker.port('grpc')}"
@@ -198,6 +224,7 @@ def ask(stoker):
                                 ("missing", "team-b", "missing")):
         subprocess.run([stoker.binary, "query", address, "--policy", policy, "--namespace", where, "--name", name,
                         "--output", "json"], capture_output=True, check=False)
+    ask_expander(stoker)
 
 
 def fill(expression, values):
@@ -222,7 +249,9 @@ def running(metrics):
             programs.append(prometheus)
             if not wait_for(pages.scraped, START):
                 raise Failed("Prometheus does not scrape")
-            stoker = Stoker(configuration(prometheus.url), folder)
+            tls = certificate(folder)
+            stoker = Stoker(configuration(prometheus.url, tls), folder)
+            stoker.expander_certificate = tls["cert"]
             programs.append(stoker)
             # What was decided before the first readings is no part of what is looked at.
             if not wait_for(lambda: get(f"http://127.0.0.1:{stoker.port('probes')}/readyz"), START):

@@ -103,7 +103,7 @@ function Panel({ panel }) {
     <div style={box}>
       <PanelChrome title={panel.title} description={panel.description} width={box.width} height={height}>
         {(width, inner) => data.length === 0
-          ? <div style={{ textAlign: 'center', lineHeight: `${inner}px` }}>No data</div>
+          ? <div style={{ textAlign: 'center', lineHeight: `${inner}px` }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>
           : <Kind panel={panel} data={data} width={width} height={inner} />}
       </PanelChrome>
     </div>);

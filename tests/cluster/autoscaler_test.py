@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Does the real Cluster Autoscaler buy the nodes that Stoker chooses, and still scale when Stoker is gone?
+
+tests/cluster/autoscaler_test.py BINARIES
+
+BINARIES: a folder with etcd, kube-apiserver, kube-scheduler, cluster-autoscaler and cloud (autoscaler/cloud). STOKER_BIN:
+stoker. Needs openssl. Prints `ok NAME` or `FAIL NAME: ...` a line.
+"""
+
+import json
+import os
+import signal
+import sys
+
+from control_plane import ControlPlane, free_port, wait_for
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path.insert(0, f"{ROOT}/tests/charts")
+
+from rendering import report, results, same  # noqa: E402
+
+STOKER = os.environ["STOKER_BIN"]
+TYPE = "node.kubernetes.io/instance-type"
+CAPACITY = "eks.amazonaws.com/capacityType"
+
+# A node on demand is just as big as an executor; those of the spot groups are bigger but hold no second one, the last are
+# also dearer. The autoscaler alone (least-waste) buys on demand.
+GROUPS = [
+    {"id": "system", "size": 1, "max": 1, "cpu": "2", "memory": "8Gi", "labels": {TYPE: "m5.large"}},
+    {"id": "on-demand", "max": 9, "cpu": "8", "memory": "32Gi", "labels": {TYPE: "m5.2xlarge", CAPACITY: "ON_DEMAND"}},
+    {"id": "spot", "max": 9, "cpu": "12", "memory": "48Gi", "labels": {TYPE: "m5.4xlarge", CAPACITY: "SPOT"}},
+    {"id": "spot-dear", "max": 9, "cpu": "12", "memory": "96Gi", "labels": {TYPE: "r5.4xlarge", CAPACITY: "SPOT"}},
+]
+
+
+def pod(name, role):
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "spark", "labels": {"spark-role": role} if role else {}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
+                "name": "main", "image": "none", "resources": {"requests": {"cpu": "7", "memory": "28Gi"}}}]}}
+
+
+class Cluster:
+    """The control plane with a cloud, an autoscaler and Stoker as its expander."""
+
+    def __init__(self, plane):
+        self.plane = plane
+        self.client = plane.client
+        self.processes = plane.processes
+
+    def start_cloud(self):
+        port = free_port()
+        self.processes.start("cloud", f"{self.plane.binaries}/cloud", self.plane.kubeconfig, f"127.0.0.1:{port}",
+                             json.dumps(GROUPS))
+        wait_for("the cloud's first node", lambda: self.nodes().get("system"))
+        return port
+
+    def start_stoker(self):
+        """Stoker as expander; returns the process and what its log says of its ports."""
+        certificate, key = self.plane.authority.issue("expander", "/CN=stoker", ["DNS:localhost", "IP:127.0.0.1"])
+        config = f"{self.plane.folder}/stoker.yaml"
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({
+                "apiVersion": "stoker/v1",
+                "server": {**{name: {"listen": "127.0.0.1:0"} for name in ("grpc", "http", "probes")},
+                           "expander": {"enabled": True, "listen": "127.0.0.1:0", "tls": {"cert": certificate, "key": key}}},
+                "policies": {}}, file)
+        process = self.processes.start("stoker", STOKER, "serve", f"--config={config}", "--log-format=json",
+                                       environment={"KUBECONFIG": self.plane.kubeconfig})
+
+        def up():
+            if process.poll() is not None:
+                raise RuntimeError(self.processes.log("stoker"))
+            for line in self.processes.log("stoker", 100_000).splitlines():
+                if "stoker is up" in line:
+                    return json.loads(line)
+            return None
+
+        return process, wait_for("stoker is up", up)
+
+    def start_autoscaler(self, cloud_port, expander_port):
+        config = f"{self.plane.folder}/cloud.yaml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'address: "127.0.0.1:{cloud_port}"\n')
+        self.processes.start(
+            "autoscaler", f"{self.plane.binaries}/cluster-autoscaler", f"--kubeconfig={self.plane.kubeconfig}",
+            "--cloud-provider=externalgrpc", f"--cloud-config={config}", "--leader-elect=false", "--scan-interval=1s",
+            "--scale-down-enabled=false", f"--address=127.0.0.1:{free_port()}", "--expander=grpc,least-waste",
+            f"--grpc-expander-url=localhost:{expander_port}", f"--grpc-expander-cert={self.plane.authority.ca}", "--v=4")
+
+    def nodes(self):
+        """Number of nodes by group."""
+        found = {}
+        for node in self.client.get("v1", "Node")["items"]:
+            group = node["metadata"]["labels"].get("cloud.test/group", "?")
+            found[group] = found.get(group, 0) + 1
+        return found
+
+    def bound(self, names):
+        """Whether the scheduler has a node for each of the pods."""
+        return all(self.client.get("v1", "Pod", "spark", name)["spec"].get("nodeName") for name in names)
+
+    def buys(self, name, pods, expected):
+        """The pods come, the autoscaler adds exactly the expected nodes, the scheduler uses them."""
+        before = self.nodes()
+        for thing in pods:
+            self.client.create(thing)
+        try:
+            wait_for(name, lambda: self.bound([thing["metadata"]["name"] for thing in pods]))
+        except TimeoutError as late:
+            report(name, f"{late}\n{self.processes.log('autoscaler')}")
+            return
+        after = self.nodes()
+        same(name, {group: count - before.get(group, 0) for group, count in after.items()
+                    if count != before.get(group, 0)}, expected)
+
+
+def main():
+    with ControlPlane(sys.argv[1]) as plane:
+        plane.start_scheduler()
+        plane.namespace("spark")
+        cluster = Cluster(plane)
+        cloud = cluster.start_cloud()
+        stoker, up = cluster.start_stoker()
+        cluster.start_autoscaler(cloud, up["expander"])
+        cluster.buys("an executor gets a node of the cheapest spot group", [pod("executor-1", "executor")], {"spot": 1})
+        cluster.buys("a driver gets a node on demand", [pod("driver", "driver")], {"on-demand": 1})
+        stoker.send_signal(signal.SIGSTOP)
+        cluster.buys("while Stoker hangs the autoscaler scales as it would", [pod("executor-2", "executor")], {"on-demand": 1})
+        stoker.kill()
+        cluster.buys("without Stoker the autoscaler scales as it would",
+                     [pod(f"executor-{number}", "executor") for number in (3, 4)], {"on-demand": 2})
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,7 +7,7 @@ HELM: the program. KUBERNETES: OpenAPI description (swagger.json) of a Kubernete
 CustomResourceDefinitions of KEDA, the Prometheus operator and cert-manager. STOKER_BIN: the program that is packaged.
 Needs PyYAML, jsonschema and openssl.
 
-Every ci/*-values.yaml of a chart, and the values that docs/how-to/install.md shows, is linted and rendered by helm;
+Every ci/*-values.yaml of a chart, and the values that documents show, is linted and rendered by helm;
 every object is held against its schema, unknown keys refused; `stoker check` passes what is mounted. Stoker then starts
 with the rendered command on what is rendered.
 """
@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -27,12 +28,12 @@ import time
 
 import yaml
 
-from rendering import Helm, Schemas, chart_docs, check, one, report, results, same
+from rendering import Helm, Schemas, chart_docs, check, golden, one, report, results, same, shown_values, workload
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 CHART = f"{ROOT}/charts/stoker"
 GOLDEN = f"{ROOT}/tests/golden/charts/stoker-default.yaml"
-INSTALL = f"{ROOT}/docs/how-to/install.md"
+SHOWING = [f"{ROOT}/docs/how-to/{name}.md" for name in ("install", "cluster-autoscaler")]
 HELM = Helm(sys.argv[1])
 STOKER = os.environ["STOKER_BIN"]
 ETC = "/etc/stoker"
@@ -57,6 +58,11 @@ MISTAKES = {
     "config: {policy: {}}": "policy",
     "config: {apiVersion: stoker/v2}": "apiVersion",
     "config: {server: {http: {auth: 'off'}}}": "config.server.http: the chart sets it",
+    "config: {server: {expander: {enabled: true}}}": "config.server.expander: the chart sets it",
+    "expander: {enabled: true}": "set tls.certManager.enabled, or tls.secretName",
+    "placeholders: {priorityClass: {value: 0}}": "value",
+    "config: {policies: {a: {capacity: {mechanism: placeholder, executor: {preset: medium}}}}}":
+        "config.policies.a.capacity.executor: set cpu and memory",
     "config: {server: {grpc: {listen: '0.0.0.0:7000'}}}": "config.server.grpc.listen: the chart sets it",
     "tls: {enabled: true}": "set tls.certManager.enabled, or tls.secretName",
     "tls: {http: true}": "do nothing until tls.enabled",
@@ -75,7 +81,7 @@ def selects(labels, thing):
 
 def write_config(objects, folder):
     """The files of the ConfigMap that the pod mounts, as the kubelet lays them out; an update swaps one link."""
-    data = one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"]
+    data = one(objects, "ConfigMap", workload(objects)["metadata"]["name"])["data"]
     os.makedirs(folder, exist_ok=True)
     version = tempfile.mkdtemp(prefix="..", dir=folder)
     for name, text in data.items():
@@ -95,7 +101,7 @@ def stoker_check(*arguments):
 
 def wiring(objects, given):
     """What in the objects does not fit together, or "". `given`: Secrets and ConfigMaps that values name."""
-    deployment = one(objects, "Deployment")
+    deployment = workload(objects)
     pod = deployment["spec"]["template"]
     container = pod["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -106,8 +112,9 @@ def wiring(objects, given):
     for thing in objects:
         spec = thing.get("spec", {})
         if thing["kind"] == "Service":
-            if not selects(spec["selector"], pod) or spec["clusterIP"] != "None":
-                return f"Service {thing['metadata']['name']}: not headless over the pods"
+            asked = {port["name"] for port in spec["ports"]}
+            if not selects(spec["selector"], pod) or (spec.get("clusterIP") == "None") == ("expander" in asked):
+                return f"Service {thing['metadata']['name']}: not over the pods, or headless where it should not be"
             for port in spec["ports"]:
                 if ports.get(port["targetPort"]) != port["port"]:
                     return f"Service {thing['metadata']['name']}: port {port['name']} is not the container's"
@@ -136,9 +143,32 @@ def wiring(objects, given):
             "Secret", volume["secret"]["secretName"])
         if source not in made and source[1] not in given:
             return f"volume {volume['name']}: nobody makes {source}"
+    for thing in objects:
+        if thing["kind"] == "Deployment" and thing is not deployment:
+            problem = placeholder(thing, objects)
+            if problem:
+                return f"{thing['metadata']['name']}: {problem}"
     if {mount["name"] for mount in container["volumeMounts"]} != {volume["name"] for volume in pod["spec"]["volumes"]}:
         return "volumes and mounts differ"
     return hardening(pod["spec"], container)
+
+
+def placeholder(deployment, objects):
+    """What is wrong with a Deployment of placeholders, or ""."""
+    pod = deployment["spec"]["template"]
+    scaled = one(objects, "ScaledObject", deployment["metadata"]["name"])
+    if scaled is None or scaled["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
+        return "nobody scales it"
+    if "replicas" in deployment["spec"]:
+        return "an upgrade would set its replicas"
+    if scaled["spec"]["triggers"][0]["metadata"].get("output") != "headroom":
+        return "scaled by something else than headroom"
+    if not selects(deployment["spec"]["selector"]["matchLabels"], pod):
+        return "does not select its pods"
+    made = one(objects, "PriorityClass", pod["spec"]["priorityClassName"])
+    if made is None or not -10 <= made["value"] < 0:
+        return "not of a priority below all others for which nodes are added"
+    return hardening(pod["spec"], pod["spec"]["containers"][0])
 
 
 def hardening(pod, container):
@@ -183,13 +213,18 @@ def scenario(name, values, schemas, folder):
     config = f"{folder}/{name}/config"
     write_config(objects, config)
     report(f"{name}: stoker check", stoker_check(config))
+    scaled = [thing for thing in objects if thing["kind"] == "ScaledObject"]
+    if scaled:
+        with open(f"{folder}/{name}/scaled.yaml", "w", encoding="utf-8") as file:
+            yaml.safe_dump_all(scaled, file)
+        report(f"{name}: stoker check of the ScaledObjects", stoker_check(f"{folder}/{name}/scaled.yaml", "--config", config))
 
     text = notes(values, folder)
     documents = [part for part in re.split(r"^---$", text, flags=re.M) if part.lstrip().startswith("apiVersion:")]
     manifests = [yaml.safe_load(part) for part in documents]
     same(f"{name}: notes show a ScaledObject", [thing["kind"] for thing in manifests][:1], ["ScaledObject"])
     report(f"{name}: what the notes show fits its schema", schemas.problem_of(manifests))
-    policies = yaml.safe_load(one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"][
+    policies = yaml.safe_load(one(objects, "ConfigMap", workload(objects)["metadata"]["name"])["data"][
         "stoker.yaml"])["policies"]
     if policies:  # else the notes say first to add one
         with open(f"{folder}/{name}/scaledobject.yaml", "w", encoding="utf-8") as file:
@@ -199,7 +234,7 @@ def scenario(name, values, schemas, folder):
     address = manifests[0]["spec"]["triggers"][0]["metadata"]["scalerAddress"]
     certificate = one(objects, "Certificate")
     if certificate:
-        server = yaml.safe_load(one(objects, "ConfigMap", one(objects, "Deployment")["metadata"]["name"])["data"][
+        server = yaml.safe_load(one(objects, "ConfigMap", workload(objects)["metadata"]["name"])["data"][
             "server.yaml"])["server"]
         needed = {address.split(":")[0], server["peers"]["service"]}
         same(f"{name}: the certificate is for the names in use", needed - set(certificate["spec"]["dnsNames"]), set())
@@ -211,13 +246,13 @@ class Running:
 
     def __init__(self, objects, folder, secrets=()):
         self.etc = f"{folder}{ETC}"
-        container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+        container = workload(objects)["spec"]["template"]["spec"]["containers"][0]
         write_config(objects, f"{self.etc}/config")
         made = {thing["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in thing["data"].items()}
                 for thing in objects if thing["kind"] == "Secret"}
         made.update(secrets)
         volumes = {volume["name"]: volume["secret"] for volume in
-                   one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"] if "secret" in volume}
+                   workload(objects)["spec"]["template"]["spec"]["volumes"] if "secret" in volume}
         for mount in container["volumeMounts"]:
             if mount["name"] not in volumes:
                 continue
@@ -230,7 +265,7 @@ class Running:
                     file.write(data[item["key"]])
         self.log = f"{folder}/log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("STOKER_")}
-        for listener in ("GRPC", "HTTP", "PROBES"):
+        for listener in (port["name"].upper() for port in container["ports"]):
             environment[f"STOKER_SERVER__{listener}__LISTEN"] = "127.0.0.1:0"
         environment["PATH"] = os.path.dirname(STOKER) + ":" + environment["PATH"]
         with open(self.log, "w", encoding="utf-8") as log:
@@ -292,7 +327,10 @@ def starts(folder, hours):
 
 def starts_with_tls(folder, hours):
     """With a certificate for the names that the chart asks cert-manager for, KEDA's address is answered."""
-    objects = render(f"{CHART}/ci/tls-certmanager-values.yaml", hours)
+    expander = f"{folder}/expander.yaml"
+    with open(expander, "w", encoding="utf-8") as file:
+        file.write("expander: {enabled: true}")
+    objects = render(f"{CHART}/ci/tls-certmanager-values.yaml", hours, expander)
     names = one(objects, "Certificate")["spec"]["dnsNames"]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-subj", "/CN=stoker", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
@@ -309,6 +347,9 @@ def starts_with_tls(folder, hours):
                                capture_output=True, text=True, check=False)
         check("tls: KEDA's question is answered", query.returncode == 0, query.stdout + query.stderr)
         context = ssl.create_default_context(cafile=ca)
+        with socket.create_connection(("127.0.0.1", int(running.up["expander"]))) as plain:
+            with context.wrap_socket(plain, server_hostname="stoker-expander.stoker.svc") as secure:
+                check("tls: the expander is who the autoscaler asks for", secure.version(), "no TLS")
         context.check_hostname = False  # the question above checked the name
         connection = http.client.HTTPSConnection("127.0.0.1", int(running.up["http_port"]), context=context, timeout=10)
         connection.request("GET", "/metrics")
@@ -328,18 +369,29 @@ def refuses(folder):
 
 
 def rights(scenarios):
-    roles = {name: sorted((thing["metadata"]["namespace"], json.dumps(thing["rules"])) for thing in objects
-                          if thing["kind"] == "Role") for name, objects in scenarios.items()}
-    rule = json.dumps([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}])
-    same("spark discovery: pods are listed where drivers are, and no more", roles["spark-discovery"],
-         [(namespace, rule) for namespace in ("data", "team-b", "team-c")])
-    same("no other right in the cluster", [name for name, found in roles.items() if found],
-         [name for name in scenarios if name in ("everything", "spark-discovery")])
+    """Per scenario and namespace what Stoker may do: verbs by resource."""
+    held = {name: {} for name in scenarios}
+    for name, objects in scenarios.items():
+        for role in (thing for thing in objects if thing["kind"] == "Role"):
+            held[name][role["metadata"]["namespace"]] = {
+                "/".join([*rule["resources"], *rule.get("resourceNames", [])]): " ".join(rule["verbs"]) for rule in role["rules"]}
+    same("spark discovery: pods are listed where drivers are, and no more", held["spark-discovery"],
+         {namespace: {"pods": "list"} for namespace in ("data", "team-b", "team-c")})
+    same("capacity: written where the policies say, by one replica; the autoscaler's status is read", held["capacity"], {
+        "data": {"pods": "list", "events/resourcequotas": "list", "podtemplates": "get create patch",
+                 "capacitybuffers": "get create patch"},
+        "reports": {"pods": "list", "events/resourcequotas": "list", "podtemplates": "get create patch",
+                    "provisioningrequests": "list create delete"},
+        "kube-system": {"configmaps/cluster-autoscaler-status": "get"},
+        "stoker": {"leases": "get create update"}})
+    same("no other right in the cluster", [name for name, found in held.items() if found],
+         [name for name in scenarios
+          if name in ("capacity", "everything", "spark-discovery", "cluster-autoscaler.md expander-values")])
     same("no ClusterRole", [name for name, objects in scenarios.items() if one(objects, "ClusterRole")], [])
     same("a token for Kubernetes only with rights",
          [name for name, objects in scenarios.items()
-          if one(objects, "Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"]],
-         [name for name, found in roles.items() if found])
+          if workload(objects)["spec"]["template"]["spec"]["automountServiceAccountToken"]],
+         [name for name, found in held.items() if found])
 
 
 def restarts(folder, hours):
@@ -353,10 +405,12 @@ def restarts(folder, hours):
     check("TLS restarts the pods", changed != default["spec"]["template"]["metadata"]["annotations"], "the same annotations")
 
 
-def network(objects):
-    """The default policy: who may reach which port."""
-    policy = one(objects, "NetworkPolicy")["spec"]
-    by_port = {rule["ports"][0]["port"]: rule.get("from") for rule in policy["ingress"]}
+def network(objects, capacity):
+    """The default policy: who may reach which port; with the expander, the autoscaler."""
+    by_port, with_expander = ({rule["ports"][0]["port"]: rule.get("from")
+                               for rule in one(rendered, "NetworkPolicy")["spec"]["ingress"]} for rendered in (objects, capacity))
+    same("network: the autoscaler's namespace alone reaches port 6001", with_expander.get("expander"), [{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}])
     same("network: ports", set(by_port), {"grpc", "http", "probes"})
     same("network: KEDA's operator alone reaches port 6000", by_port.get("grpc"), [{
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}},
@@ -384,34 +438,12 @@ def carries(objects):
                                for name, text in thing["data"].items() if name.endswith(".json")}, boards)
 
 
-def golden():
-    text = re.sub(r'(\n  tokens: ).*', r"\1...", HELM.text(CHART, "stoker", "stoker"))  # made anew each time
-    if os.environ.get("STOKER_UPDATE_GOLDEN"):
-        os.makedirs(os.path.dirname(GOLDEN), exist_ok=True)
-        with open(GOLDEN, "w", encoding="utf-8") as file:
-            file.write(text)
-    with open(GOLDEN, encoding="utf-8") as file:
-        check("default: as in the golden file", file.read() == text,
-              f"differs from {os.path.relpath(GOLDEN, ROOT)}; STOKER_UPDATE_GOLDEN=1 writes it anew")
-
-
 def documents():
     report("README.md and schema say what values.yaml says", chart_docs(ROOT, CHART))
     with open(f"{ROOT}/VERSION", encoding="utf-8") as file:
         version = file.read().strip()
     with open(f"{CHART}/Chart.yaml", encoding="utf-8") as file:
         same("appVersion is Stoker's version", yaml.safe_load(file)["appVersion"], version)
-
-
-def shown_values(folder):
-    """The values that the how-to shows, each in a file."""
-    with open(INSTALL, encoding="utf-8") as file:
-        blocks = re.findall(r"^```yaml file=(\S*values\S*)\n(.*?)^```", file.read(), re.M | re.S)
-    for name, text in blocks:
-        path = f"{folder}/{name}"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        yield f"install.md {name.removesuffix('.yaml')}", [path]
 
 
 def main():
@@ -422,12 +454,12 @@ def main():
             file.write(HOURS)
         cases = {os.path.basename(path).removesuffix("-values.yaml"): [path]
                  for path in sorted(glob.glob(f"{CHART}/ci/*-values.yaml"))}
-        cases.update(shown_values(folder))
+        cases.update((name, [path]) for document in SHOWING for name, path in shown_values(document, folder))
         scenarios = {name: scenario(name, values, schemas, folder) for name, values in cases.items()}
         if not all(scenarios.values()):
             return 1
         rights(scenarios)
-        network(scenarios["default"])
+        network(scenarios["default"], scenarios["capacity"])
         same("networkpolicy-off has none", one(scenarios["networkpolicy-off"], "NetworkPolicy"), None)
         restarts(folder, hours)
         refuses(folder)
@@ -435,7 +467,8 @@ def main():
         documents()
         starts(tempfile.mkdtemp(dir=folder), hours)
         starts_with_tls(tempfile.mkdtemp(dir=folder), hours)
-        golden()
+        text = HELM.text(CHART, "stoker", "stoker")
+        golden(GOLDEN, re.sub(r"(\n  tokens: ).*", r"\1...", text))  # made anew each time
     return 0 if all(results) else 1
 
 

@@ -18,6 +18,11 @@
 {{- include "stoker.fullname" . }}-headless
 {{- end -}}
 
+{{/* The Service that the Cluster Autoscaler asks. */}}
+{{- define "stoker.expander" -}}
+{{- include "stoker.fullname" . }}-expander
+{{- end -}}
+
 {{/* Never the version: a Deployment's selector cannot change. */}}
 {{- define "stoker.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "stoker.name" . }}
@@ -64,10 +69,34 @@ app.kubernetes.io/component: adapter
 {{- .Values.tokens.secretName | default (printf "%s-tokens" (include "stoker.fullname" .)) -}}
 {{- end -}}
 
-{{/* Namespaces in which Stoker looks for Spark drivers, as a JSON list. */}}
-{{- define "stoker.sparkNamespaces" -}}
+{{- define "stoker.placeholderPriorityClass" -}}
+{{- .Values.placeholders.priorityClass.name | default (printf "%s-placeholder" (include "stoker.fullname" .)) -}}
+{{- end -}}
+
+{{/* Policies with headroom, as a JSON map of name to their `capacity`, complete with mechanism, namespace and name. */}}
+{{- define "stoker.headroom" -}}
+{{- $section := .Values.config.capacity | default dict -}}
+{{- $found := dict -}}
+{{- range $name, $policy := .Values.config.policies -}}
+{{- if hasKey ($policy | default dict) "capacity" -}}
+{{- $capacity := $policy.capacity | default dict -}}
+{{- $default := dict "mechanism" (dig "mechanism" "none" $section) "namespace" $.Release.Namespace "name" (printf "stoker-%s" ($name | lower | replace "_" "-")) "maxExecutors" 100 -}}
+{{- $_ := set $found $name (merge (deepCopy $capacity) $default) -}}
+{{- end -}}
+{{- end -}}
+{{- $found | toJson -}}
+{{- end -}}
+
+{{/* Rights that the configuration needs: a JSON map of namespace to rules. */}}
+{{- define "stoker.rights" -}}
+{{- $rights := dict -}}
+{{- $config := .Values.config -}}
+{{- $capacity := $config.capacity | default dict -}}
+{{- $headroom := include "stoker.headroom" . | fromJson -}}
+
+{{- /* Pods: Spark drivers that are looked for, and what signals of type pods count. */ -}}
 {{- $namespaces := .Values.rbac.sparkNamespaces -}}
-{{- $connections := dig "connections" "spark" dict .Values.config -}}
+{{- $connections := dig "connections" "spark" dict $config | default dict -}}
 {{- $discovering := list -}}
 {{- range $name, $connection := $connections -}}
 {{- if hasKey $connection "discover" -}}
@@ -75,15 +104,63 @@ app.kubernetes.io/component: adapter
 {{- $namespaces = concat $namespaces (dig "namespaces" list $connection) -}}
 {{- end -}}
 {{- end -}}
-{{- range $policy := dig "policies" dict .Values.config -}}
-{{- range $signal := dig "signals" dict $policy -}}
-{{- $only := keys $connections | first -}}
-{{- if and (eq (dig "type" "" $signal) "spark") (has (dig "connection" $only $signal) $discovering) (not (hasKey $signal "prometheus")) (hasKey $signal "namespace") -}}
+{{- $only := keys $connections | first | default "" -}}
+{{- range $policy := $config.policies -}}
+{{- $signals := values (dig "signals" dict $policy) -}}
+{{- range $key := list "running" "pending" -}}
+{{- $signals = append $signals (dig "capacity" $key dict ($policy | default dict)) -}}
+{{- end -}}
+{{- range $signal := $signals -}}
+{{- $discovers := and (eq (dig "type" "" $signal) "spark") (has (dig "connection" $only $signal) $discovering) (not (hasKey $signal "prometheus")) -}}
+{{- if and (or $discovers (eq (dig "type" "" $signal) "pods")) (hasKey $signal "namespace") -}}
 {{- $namespaces = append $namespaces $signal.namespace -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $namespaces | uniq | sortAlpha | toJson -}}
+{{- range $told := $headroom -}}
+{{- $namespaces = append $namespaces $told.namespace -}}
+{{- end -}}
+{{- range $namespace := $namespaces | uniq -}}
+{{- $_ := set $rights $namespace (list (dict "apiGroups" (list "") "resources" (list "pods") "verbs" (list "list"))) -}}
+{{- end -}}
+
+{{- /* What the autoscaler is told, with write the right to tell it, and why it does not follow. */ -}}
+{{- $write := dig "write" false $capacity -}}
+{{- $written := false -}}
+{{- range $told := $headroom -}}
+{{- $rules := list (dict "apiGroups" (list "") "resources" (list "events" "resourcequotas") "verbs" (list "list")) -}}
+{{- if has $told.mechanism (list "buffer" "provisioningRequest") -}}
+{{- $written = $write -}}
+{{- $apply := ternary (list "get" "create" "patch") (list "get") $write -}}
+{{- $rules = append $rules (dict "apiGroups" (list "") "resources" (list "podtemplates") "verbs" $apply) -}}
+{{- if eq $told.mechanism "buffer" -}}
+{{- $rules = append $rules (dict "apiGroups" (list "autoscaling.x-k8s.io") "resources" (list "capacitybuffers") "verbs" $apply) -}}
+{{- else -}}
+{{- $verbs := ternary (list "list" "create" "delete") (list "list") $write -}}
+{{- $rules = append $rules (dict "apiGroups" (list "autoscaling.x-k8s.io") "resources" (list "provisioningrequests") "verbs" $verbs) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $rights $told.namespace (concat (get $rights $told.namespace) $rules | uniq) -}}
+{{- end -}}
+{{- if $written -}}
+{{- $namespace := dig "lease" "namespace" .Release.Namespace $capacity -}}
+{{- $rule := dict "apiGroups" (list "coordination.k8s.io") "resources" (list "leases") "verbs" (list "get" "create" "update") -}}
+{{- $_ := set $rights $namespace (append (dig $namespace list $rights) $rule) -}}
+{{- end -}}
+
+{{- /* Which groups failed lately, as the autoscaler writes it down. */ -}}
+{{- if or .Values.expander.enabled $headroom -}}
+{{- $namespace := dig "expander" "statusNamespace" "kube-system" $capacity -}}
+{{- $rule := dict "apiGroups" (list "") "resources" (list "configmaps") "verbs" (list "get")
+  "resourceNames" (list (dig "expander" "statusConfigMap" "cluster-autoscaler-status" $capacity)) -}}
+{{- $_ := set $rights $namespace (append (dig $namespace list $rights) $rule) -}}
+{{- end -}}
+{{- $rights | toJson -}}
+{{- end -}}
+
+{{/* Whether pods mount the certificate: "true" or "". */}}
+{{- define "stoker.certificate" -}}
+{{- if or .Values.tls.enabled .Values.expander.enabled -}}true{{- end -}}
 {{- end -}}
 
 {{/* What the chart sets of the configuration; takes effect at a start, so a change of it restarts the pods. */}}
@@ -104,17 +181,21 @@ app.kubernetes.io/component: adapter
 {{- $_ := set $peers "ca" "/etc/stoker/tls/ca.crt" -}}
 {{- end -}}
 {{- end -}}
+{{- $server := dict "grpc" $grpc "http" $http "probes" (dict "listen" "0.0.0.0:8081") "peers" $peers -}}
+{{- if .Values.expander.enabled -}}
+{{- $_ := set $server "expander" (dict "enabled" true "listen" "0.0.0.0:6001" "tls" $tls) -}}
+{{- end -}}
 apiVersion: stoker/v1
 server:
-  {{- dict "grpc" $grpc "http" $http "probes" (dict "listen" "0.0.0.0:8081") "peers" $peers | toYaml | nindent 2 }}
+  {{- $server | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/* Mistakes that the schema cannot tell. */}}
 {{- define "stoker.validate" -}}
 {{- $server := dig "server" dict .Values.config -}}
-{{- range $key := list "http" "probes" "peers" -}}
+{{- range $key := list "http" "probes" "peers" "expander" -}}
 {{- if hasKey $server $key -}}
-{{- fail (printf "config.server.%s: the chart sets it; use the values tls, tokens and adapter instead" $key) -}}
+{{- fail (printf "config.server.%s: the chart sets it; use the values tls, tokens, adapter and expander instead" $key) -}}
 {{- end -}}
 {{- end -}}
 {{- range $key := list "listen" "tls" -}}
@@ -122,15 +203,23 @@ server:
 {{- fail (printf "config.server.grpc.%s: the chart sets it; use the value tls instead" $key) -}}
 {{- end -}}
 {{- end -}}
+{{- $certificate := include "stoker.certificate" . -}}
 {{- with .Values.tls -}}
-{{- if and .enabled (not .certManager.enabled) (not .secretName) -}}
-{{- fail "tls.enabled: set tls.certManager.enabled, or tls.secretName to a Secret with tls.crt, tls.key and ca.crt" -}}
+{{- if and $certificate (not .certManager.enabled) (not .secretName) -}}
+{{- fail "tls.enabled, expander.enabled: set tls.certManager.enabled, or tls.secretName to a Secret with tls.crt, tls.key and ca.crt" -}}
 {{- end -}}
-{{- if and (not .enabled) (or .http .certManager.enabled .clientCa.secretName) -}}
+{{- if or (and (not .enabled) (or .http .clientCa.secretName)) (and (not $certificate) .certManager.enabled) -}}
 {{- fail "tls: http, certManager and clientCa do nothing until tls.enabled is true" -}}
 {{- end -}}
 {{- if and .certManager.enabled (not .certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.issuerRef.name: name the issuer" -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.placeholders.create -}}
+{{- range $name, $told := include "stoker.headroom" . | fromJson -}}
+{{- if and (eq $told.mechanism "placeholder") (or (not (dig "executor" "cpu" "" $told)) (not (dig "executor" "memory" "" $told))) -}}
+{{- fail (printf "config.policies.%s.capacity.executor: set cpu and memory, as big as a placeholder is to be; or placeholders.create: false, and apply what `stoker hints --format placeholder` prints" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.monitoring.serviceMonitor.enabled .Values.monitoring.podMonitor.enabled -}}

@@ -35,6 +35,7 @@ void AddExplainCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddHintsCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddQueryCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddSchemaCommand(CLI::App& app, Terminal& terminal, Run& run);
+void AddHealthCommand(CLI::App& app, Terminal& terminal, Run& run);
 void AddSimulateCommand(CLI::App& app, Terminal& terminal, Run& run);
 
 }  // namespace stoker::cli

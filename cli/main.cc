@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     AddQueryCommand(app, terminal, run);
     AddSchemaCommand(app, terminal, run);
     AddSimulateCommand(app, terminal, run);
+    AddHealthCommand(app, terminal, run);
     const std::string_view word = argc > 1 ? argv[1] : "-";
     if (!word.starts_with('-')) {
       if (const std::string unknown = UnknownCommand(app, word); !unknown.empty()) {

@@ -404,6 +404,25 @@ def pictures():
     return count_script(["tests/dashboards/pictures_test.py", tools, "build/dev/pictures"], dashboard_packages())
 
 
+def image():
+    """The image, built with buildah on a base that debootstrap makes, started as Kubernetes and compose.yaml do."""
+    missing = [tool for tool in ("buildah", "podman", "runc", "debootstrap", "prometheus") if not shutil.which(tool)]
+    if missing:
+        raise CannotRun(f"needs Debian's packages {' '.join(missing)}")
+    if os.geteuid() != 0:
+        raise CannotRun("needs root: it makes a base system, and containers")
+    java_home()
+    storage = f"{CACHE}/containers"
+    os.makedirs(storage, exist_ok=True)
+    with open(f"{storage}/storage.conf", "w", encoding="utf-8") as file:
+        file.write(f'[storage]\ndriver = "overlay"\nrunroot = "/run/stoker-containers"\ngraphroot = "{storage}/storage"\n')
+    os.environ["CONTAINERS_STORAGE_CONF"] = f"{storage}/storage.conf"
+    if run(["tests/image/build"], stdout=sys.stderr) != 0:
+        return Count(failed=1)
+    return count_script(["tests/image/image_test.py", versitygw(), pyspark(PYSPARK[-1])], schema_packages(),
+                        before=["unshare", "--net", "--mount"])
+
+
 def sanitizer(preset, environment):
     targets = [name for name in sanitized_targets() if name]
     build(preset, *targets)
@@ -512,9 +531,9 @@ def lint():
     return count
 
 
-def count_script(command, environment=None):
-    """Runs a script that prints 'ok NAME' or 'FAIL NAME' a line."""
-    process = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False,
+def count_script(command, environment=None, before=()):
+    """Runs a script that prints 'ok NAME' or 'FAIL NAME' a line; `before`: a command that starts it."""
+    process = subprocess.run([*before, sys.executable, *command], capture_output=True, text=True, check=False,
                              env={**os.environ, "STOKER_BIN": stoker(), **(environment or {})})
     count = Count()
     for line in process.stdout.splitlines():
@@ -552,6 +571,7 @@ SUITES = {
     "dashboards": Suite(dashboards),
     "pictures": Suite(pictures, kind="optional", only_all=True),
     "docs": Suite(docs),
+    "image": Suite(image, kind="optional", only_all=True),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),
     "tsan": Suite(tsan, only_all=True),

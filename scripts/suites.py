@@ -76,6 +76,14 @@ def build(preset, *targets):
         raise SystemExit(f"the {preset} build failed")
 
 
+def gtest_count(report):
+    """What a GoogleTest XML report counts."""
+    root = ElementTree.parse(report).getroot()
+    bad = int(root.get("failures", 0)) + int(root.get("errors", 0))
+    off = int(root.get("disabled", 0)) + int(root.get("skipped", 0) or 0)
+    return Count(int(root.get("tests", 0)) - bad - off, bad)
+
+
 def ctest(preset, label, environment=None, jobs=JOBS):
     """Runs the ctest entries with this label and counts the cases inside them."""
     folder = f"build/{preset}"
@@ -93,10 +101,7 @@ def ctest(preset, label, environment=None, jobs=JOBS):
         ran = Count()
         detail = f"{results}/{case.get('name')}.xml"
         if os.path.exists(detail):
-            root = ElementTree.parse(detail).getroot()
-            bad = int(root.get("failures", 0)) + int(root.get("errors", 0))
-            off = int(root.get("disabled", 0)) + int(root.get("skipped", 0) or 0)
-            ran = Count(int(root.get("tests", 0)) - bad - off, bad)
+            ran = gtest_count(detail)
         elif case.get("status") == "run":
             ran = Count(passed=1)
         # A crash or time-out leaves no report, or one that says nothing of it.
@@ -355,10 +360,16 @@ def charts():
 
 
 def cluster():
-    """What a real Kubernetes API server says to the charts, and the real Cluster Autoscaler to Stoker."""
+    """What a real Kubernetes API server says to our client of it and to the charts, and the real Cluster Autoscaler to Stoker."""
     programs = cluster_programs()
-    build("dev", "stoker")
-    count = count_script([f"{CLUSTER}/charts_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages())
+    build("dev", "stoker", "contract_kubernetes")
+    report = os.path.abspath("build/dev/results/cluster.xml")
+    if os.path.exists(report):
+        os.remove(report)
+    run([f"{CLUSTER}/with-cluster", programs, "build/dev/tests/contract/contract_kubernetes",
+         f"--gtest_output=xml:{report}"], stdout=sys.stderr)
+    count = gtest_count(report) if os.path.exists(report) else Count(failed=1)
+    count.add(count_script([f"{CLUSTER}/charts_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
     count.add(count_script([f"{CLUSTER}/autoscaler_test.py", programs], schema_packages()))
     return count
 

@@ -203,7 +203,7 @@ class ControlPlane:
         accounts = f"{self.folder}/pki/accounts.key"
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", accounts)
         etcd_port, peer_port, self.port = free_port(), free_port(), free_port()
-        etcd = f"http://127.0.0.1:{etcd_port}"
+        etcd = self.etcd = f"http://127.0.0.1:{etcd_port}"
         peers = f"http://127.0.0.1:{peer_port}"
         started = [self.processes.start(
             "etcd", f"{self.binaries}/etcd", "--data-dir", f"{self.folder}/etcd", "--unsafe-no-fsync", "--log-level=error",

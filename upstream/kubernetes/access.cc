@@ -68,7 +68,7 @@ Result<Access> FindAccess(const AccessOptions& options,
                           const Environment& environment,
                           const FileSystem& files) {
   const bool chosen = !options.kubeconfig.empty() || !options.context.empty();
-  if (!chosen && environment.Get("KUBERNETES_SERVICE_HOST").value_or("") != "") {
+  if (!chosen && !environment.Get("KUBERNETES_SERVICE_HOST").value_or("").empty()) {
     return InClusterAccess(environment, files);
   }
   std::vector<std::string> paths;

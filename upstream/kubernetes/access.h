@@ -1,24 +1,34 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/command_runner.h"
 #include "core/environment.h"
 #include "core/http_transport.h"
 #include "core/result.h"
 
 namespace stoker::kubernetes {
 
+/// A program that logs in, as client-go's credential plugins do (client.authentication.k8s.io).
+struct ExecPlugin {
+  Command command;          ///< KUBERNETES_EXEC_INFO is set
+  std::string api_version;  ///< that its answer must have
+  std::string hint;         ///< how to install it; may be ""
+};
+
 /// Where an API server is, and as whom we ask it.
 struct Access {
   std::string server;  ///< http(s) URL, without a slash at its end
   TlsOptions tls;
-  std::string token;       ///< "" for none
-  std::string token_file;  ///< read for every request; goes before `token`
-  std::string name_space;  ///< the one to use where none is named
-  std::string who;         ///< for messages: "this service account", "context 'dev'"
-  std::string login_mend;  ///< what to say and to do when the server does not accept it
+  std::string token;               ///< "" for none
+  std::string token_file;          ///< read for every request; goes before `token`
+  std::optional<ExecPlugin> exec;  ///< in place of both
+  std::string name_space;          ///< the one to use where none is named
+  std::string who;                 ///< for messages: "this service account", "context 'dev'"
+  std::string login_mend;          ///< what to say and to do when the server does not accept it
 };
 
 /// A YAML document as JSON text, every scalar as a string: config::YamlToJson. Passed in, since

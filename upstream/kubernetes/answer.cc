@@ -49,10 +49,14 @@ std::vector<FieldConflict> ConflictsOf(const json& status) {
 
 /// "manager 'kubectl' owns .spec.replicas, manager 'helm' owns .metadata.labels.app"
 std::string Owners(const std::vector<FieldConflict>& conflicts) {
+  constexpr std::size_t kMaxNamed = 5;
   std::string text;
-  for (const FieldConflict& conflict : conflicts) {
-    text += (text.empty() ? "" : ", ") + std::string("manager '") + conflict.manager + "' owns " +
-            conflict.field;
+  for (std::size_t i = 0; i < std::min(conflicts.size(), kMaxNamed); ++i) {
+    text += (i == 0 ? "manager '" : ", manager '") + conflicts[i].manager + "' owns " +
+            conflicts[i].field;
+  }
+  if (conflicts.size() > kMaxNamed) {
+    text += " and " + std::to_string(conflicts.size() - kMaxNamed) + " more";
   }
   return text;
 }

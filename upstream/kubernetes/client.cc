@@ -83,6 +83,12 @@ Result<std::unique_ptr<Client>> Client::InCluster(const ClientDeps& deps) {
 }
 
 Result<std::unique_ptr<Client>> Client::Connect(Access access, const ClientDeps& deps) {
+  if (access.exec && deps.commands == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument,
+                access.who +
+                    " logs in by a program (exec), which Stoker runs only for commands that people "
+                    "type; give it a token: kubectl create token NAME > FILE, and tokenFile: FILE");
+  }
   Result<std::shared_ptr<HttpTransport>> transport = deps.transports.Create(access.tls);
   if (!transport) return Fail(transport.error());
   auto observed =
@@ -96,7 +102,10 @@ Client::Client(Access access, const ClientDeps& deps, std::shared_ptr<HttpTransp
       files_(deps.files),
       waiter_(deps.waiter),
       transport_(std::move(transport)),
-      retrier_(http::RetryOptions{}, deps.clock, deps.random, *waiter_) {}
+      retrier_(http::RetryOptions{}, deps.clock, deps.random, *waiter_),
+      exec_(access_.exec
+                ? std::make_unique<ExecCredentials>(*access_.exec, deps.clock, *deps.commands)
+                : nullptr) {}
 
 Answer<json> Client::Get(const Resource& resource, MonoTime deadline, const std::stop_token& stop) {
   return SendForObject({"get", resource, deadline, stop});
@@ -189,39 +198,43 @@ Answer<void> Client::Watch(const Resource& resource,
                            std::string& resource_version,
                            MonoTime deadline,
                            const std::stop_token& stop) {
-  Duration pause{0};
+  Duration pause{0};  // grows while streams get nowhere
   while (!stop.stop_requested() && clock_.MonotonicNow() < deadline) {
     const MonoTime begun = clock_.MonotonicNow();
     const std::string before = resource_version;
-    Answer<void> watched;
-    if (resource_version.empty()) {
-      Answer<ObjectList> list = List(resource, selectors, deadline, stop);
-      if (list) {
-        resource_version = list->resource_version;
-        handler.OnList(*list);
-      } else {
-        watched = tl::make_unexpected(list.error());
-      }
-    } else {
-      watched = WatchOnce(resource, selectors, handler, resource_version, deadline, stop);
+    const Answer<void> done =
+        before.empty() ? ListOnce(resource, selectors, handler, resource_version, deadline, stop)
+                       : WatchOnce(resource, selectors, handler, resource_version, deadline, stop);
+    if (stop.stop_requested() || clock_.MonotonicNow() >= deadline) break;
+    if (!done && NeedsMending(done.error().reason)) return done;
+    if (done && before.empty()) continue;
+
+    const bool lasted = done && clock_.MonotonicNow() - begun >= kFirstPause;
+    const bool got_on = lasted || resource_version != before;
+    const bool forgotten = !done && done.error().reason == Reason::kGone;
+    if (forgotten) {
+      resource_version.clear();
+    } else if (!done) {
+      handler.OnFault(done.error());
     }
-    if (!watched) {
-      if (stop.stop_requested() || clock_.MonotonicNow() >= deadline) break;
-      if (NeedsMending(watched.error().reason)) return watched;
-      if (watched.error().reason == Reason::kGone) {
-        resource_version.clear();
-      } else {
-        handler.OnFault(watched.error());
-      }
-    }
-    // A server that ends streams as soon as they begin must not be asked in a circle.
-    const bool progress =
-        watched && (resource_version != before || clock_.MonotonicNow() - begun >= kFirstPause);
-    pause = progress ? Duration{0} : std::clamp<Duration>(2 * pause, kFirstPause, kLongestPause);
-    if (!progress) {
-      waiter_->WaitUntil(std::min(clock_.MonotonicNow() + pause, deadline), stop);
-    }
+    // Neither a server that ends streams at once nor one that forgets at once is asked in a circle.
+    const bool at_once = got_on || (forgotten && pause == Duration{0});
+    pause = got_on ? Duration{0} : std::clamp<Duration>(2 * pause, kFirstPause, kLongestPause);
+    if (!at_once) waiter_->WaitUntil(std::min(clock_.MonotonicNow() + pause, deadline), stop);
   }
+  return {};
+}
+
+Answer<void> Client::ListOnce(const Resource& resource,
+                              const Selectors& selectors,
+                              WatchHandler& handler,
+                              std::string& resource_version,
+                              MonoTime deadline,
+                              const std::stop_token& stop) {
+  const Answer<ObjectList> list = List(resource, selectors, deadline, stop);
+  if (!list) return tl::make_unexpected(list.error());
+  resource_version = list->resource_version;
+  handler.OnList(*list);
   return {};
 }
 
@@ -345,22 +358,27 @@ Answer<void> Client::ListPages(const Resource& resource,
                                            "fewer"}));
 }
 
+/// "" when there is none to show.
+Result<std::string> Client::Token(const Call& call) const {
+  if (exec_) return exec_->Get(call.deadline, call.stop);
+  if (access_.token_file.empty()) return access_.token;
+  const Result<std::string> read = files_.Read(access_.token_file);
+  if (!read) {
+    return Fail(ErrorCode::kUnavailable,
+                "no token for Kubernetes: " + read.error().message +
+                    "; in a pod, set automountServiceAccountToken: true");
+  }
+  return std::string(Trim(*read));
+}
+
 Result<HttpRequest> Client::MakeRequest(const Call& call) const {
+  const Result<std::string> token = Token(call);
+  if (!token) return Fail(token.error());
   HttpRequest request;
   request.method = call.method;
   request.url = access_.server + PathOf(call.resource) + call.query;
   request.headers.push_back({"Accept", kJson});
-  std::string token = access_.token;
-  if (!access_.token_file.empty()) {
-    const Result<std::string> read = files_.Read(access_.token_file);
-    if (!read) {
-      return Fail(ErrorCode::kUnavailable,
-                  "no token for Kubernetes: " + read.error().message +
-                      "; in a pod, set automountServiceAccountToken: true");
-    }
-    token = Trim(*read);
-  }
-  if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
+  if (!token->empty()) request.headers.push_back({"Authorization", "Bearer " + *token});
   if (!call.content_type.empty()) request.headers.push_back({"Content-Type", call.content_type});
   request.body = call.body;
   request.deadline = call.deadline;
@@ -372,6 +390,10 @@ Result<HttpRequest> Client::MakeRequest(const Call& call) const {
 
 Answer<HttpResponse> Client::Send(const Call& call) {
   Result<HttpResponse> response = retrier_.Send(*transport_, [&] { return MakeRequest(call); });
+  if (response && response->status == 401 && exec_) {
+    exec_->Invalidate();
+    response = retrier_.Send(*transport_, [&] { return MakeRequest(call); });
+  }
   if (!response) {
     return tl::make_unexpected(
         NoAnswer({response.error().code, "Kubernetes: " + response.error().message}));

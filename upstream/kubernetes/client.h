@@ -15,6 +15,7 @@
 #include "upstream/http/retry.h"
 #include "upstream/kubernetes/access.h"
 #include "upstream/kubernetes/answer.h"
+#include "upstream/kubernetes/exec_credentials.h"
 #include "upstream/kubernetes/pod_list.h"
 #include "upstream/kubernetes/resource.h"
 #include "upstream/kubernetes/watch_stream.h"
@@ -30,6 +31,8 @@ struct ClientDeps {
   HttpTransportFactory& transports;
   UpstreamObserver& observer;
   std::shared_ptr<http::Waiter> waiter;
+  /// Runs the program of a kubeconfig that logs in by one (exec); nullptr: such are refused.
+  CommandRunner* commands = nullptr;
 };
 
 /// Which of a kind. Both as the API writes them: "spark-role=driver", "status.phase=Running".
@@ -140,6 +143,7 @@ class Client {
 
   Client(Access access, const ClientDeps& deps, std::shared_ptr<HttpTransport> transport);
 
+  Result<std::string> Token(const Call& call) const;
   Result<HttpRequest> MakeRequest(const Call& call) const;
   Answer<HttpResponse> Send(const Call& call);
   Answer<nlohmann::json> SendForObject(const Call& call);
@@ -149,6 +153,12 @@ class Client {
                          const std::stop_token& stop,
                          const std::function<void()>& begin,
                          const std::function<Result<std::string>(std::string_view)>& add);
+  Answer<void> ListOnce(const Resource& resource,
+                        const Selectors& selectors,
+                        WatchHandler& handler,
+                        std::string& resource_version,
+                        MonoTime deadline,
+                        const std::stop_token& stop);
   Answer<void> WatchOnce(const Resource& resource,
                          const Selectors& selectors,
                          WatchHandler& handler,
@@ -162,6 +172,7 @@ class Client {
   const std::shared_ptr<http::Waiter> waiter_;
   const std::shared_ptr<HttpTransport> transport_;
   const http::Retrier retrier_;
+  const std::unique_ptr<ExecCredentials> exec_;
 };
 
 }  // namespace stoker::kubernetes

@@ -146,12 +146,54 @@ Status ReadCluster(const Entry& cluster, Access& access) {
   return {};
 }
 
+/// A program's path: as one of ours when it is one, else a name to look up.
+std::string ProgramOf(const Entry& user, const std::string& command) {
+  if (command.find('/') == std::string::npos || command.starts_with('/')) return command;
+  const std::size_t slash = user.file->path.rfind('/');
+  return slash == std::string::npos ? command : user.file->path.substr(0, slash + 1) + command;
+}
+
+Result<ExecPlugin> ReadExec(const Entry& user, const json& exec, const Access& access) {
+  ExecPlugin plugin;
+  plugin.command.program = ProgramOf(user, Text(exec, {"command"}));
+  plugin.api_version = Text(exec, {"apiVersion"});
+  plugin.hint = Text(exec, {"installHint"});
+  if (plugin.command.program.empty()) return user.Bad("exec has no command");
+  if (plugin.api_version != "client.authentication.k8s.io/v1" &&
+      plugin.api_version != "client.authentication.k8s.io/v1beta1") {
+    return user.Bad(
+        "exec must have apiVersion client.authentication.k8s.io/v1 or v1beta1; write the entry "
+        "anew, e.g. by aws eks update-kubeconfig");
+  }
+  if (Text(exec, {"interactiveMode"}) == "Always") {
+    return user.Bad("exec wants a terminal (interactiveMode: Always), which Stoker has not");
+  }
+  if (const json* const arguments = Find(exec, {"args"}); arguments && arguments->is_array()) {
+    for (const json& argument : *arguments) {
+      plugin.command.arguments.push_back(argument.is_string() ? argument.get<std::string>() : "");
+    }
+  }
+  if (const json* const variables = Find(exec, {"env"}); variables && variables->is_array()) {
+    for (const json& variable : *variables) {
+      plugin.command.environment[Text(variable, {"name"})] = Text(variable, {"value"});
+    }
+  }
+  plugin.command.environment.erase("");
+  json info{{"apiVersion", plugin.api_version},
+            {"kind", "ExecCredential"},
+            {"spec", {{"interactive", false}}}};
+  if (Text(exec, {"provideClusterInfo"}) == "true") {
+    info["spec"]["cluster"] = {{"server", access.server},
+                               {"tls-server-name", access.tls.server_name},
+                               {"insecure-skip-tls-verify", access.tls.insecure_skip_verify}};
+  }
+  plugin.command.environment["KUBERNETES_EXEC_INFO"] = ToText(info);
+  return plugin;
+}
+
 Status ReadUser(const Entry& user, Access& access) {
   // What would let us ask as somebody else than the user means is refused, not passed over.
-  constexpr std::array<std::pair<const char*, const char*>, 6> kRefused{{
-      {"exec",
-       "exec (a program that logs in) is not supported; give a token instead: kubectl create token "
-       "NAME, as tokenFile"},
+  constexpr std::array<std::pair<const char*, const char*>, 5> kRefused{{
       {"auth-provider", "auth-provider is not supported; give a token or tokenFile instead"},
       {"username", "username is not supported; give a token or a client certificate instead"},
       {"as", "as (impersonation) is not supported; give that user's own credentials"},
@@ -161,6 +203,11 @@ Status ReadUser(const Entry& user, Access& access) {
   for (const auto& [key, message] : kRefused) {
     const json* const value = Find(user.body, {key});
     if (value != nullptr && !value->is_null() && *value != json("")) return user.Bad(message);
+  }
+  if (const json* const exec = Find(user.body, {"exec"}); exec != nullptr && exec->is_object()) {
+    Result<ExecPlugin> plugin = ReadExec(user, *exec, access);
+    if (!plugin) return Fail(plugin.error());
+    access.exec = std::move(*plugin);
   }
   access.token = user.Get("token");
   access.token_file = user.GetPath("tokenFile");
@@ -208,7 +255,8 @@ Result<Access> ReadKubeconfig(const std::vector<KubeconfigFile>& files,
     if (!user) return Fail(user.error());
     if (const Status read = ReadUser(*user, access); !read) return Fail(read.error());
   }
-  if (!access.server.starts_with("https:") && !(access.token + access.token_file).empty()) {
+  if (!access.server.starts_with("https:") &&
+      (access.exec || !(access.token + access.token_file).empty())) {
     return cluster->Bad("server is http, where everyone could read the token; use https");
   }
   return access;

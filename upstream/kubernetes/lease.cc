@@ -213,6 +213,7 @@ struct Lease::Core : std::enable_shared_from_this<Core> {
 Lease::Lease(LeaseOptions options, const Deps& deps)
     : core_(std::make_shared<Core>(std::move(options), deps)) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): Stop changes a spec that is known for an object.
 Lease::~Lease() { Stop(); }
 
 void Lease::Start() { core_->Schedule(Duration{0}); }

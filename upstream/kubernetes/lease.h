@@ -42,6 +42,7 @@ class Lease {
   };
   Lease(LeaseOptions options, const Deps& deps);
   /// Stops.
+  // NOLINTNEXTLINE(bugprone-exception-escape): as in lease.cc
   ~Lease();
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;

@@ -119,6 +119,30 @@ TEST_F(KubeconfigTest, WithoutAnyItSaysSo) {
   EXPECT_THAT(Find("/k").error().message, HasSubstr("/k:"));
 }
 
+TEST_F(KubeconfigTest, AProgramThatLogsInIsReadWithItsArguments) {
+  const std::string exec =
+      "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: bin/login, "
+      "args: [eks, get-token], env: [{name: AWS_PROFILE, value: prod}], installHint: get it, "
+      "provideClusterInfo: true}";
+  ASSERT_EQ(Complaint("server: https://a", exec), "");
+  const Result<Access> access = Find("/k");
+  ASSERT_TRUE(access->exec);
+  EXPECT_EQ(access->exec->command.program, "/bin/login");
+  EXPECT_THAT(access->exec->command.arguments, ::testing::ElementsAre("eks", "get-token"));
+  EXPECT_EQ(access->exec->command.environment.at("AWS_PROFILE"), "prod");
+  EXPECT_THAT(
+      access->exec->command.environment.at("KUBERNETES_EXEC_INFO"),
+      ::testing::AllOf(HasSubstr(R"("interactive":false)"), HasSubstr(R"("server":"https://a")")));
+  EXPECT_THAT(Complaint("server: https://a", "exec: {command: x}"), HasSubstr("apiVersion"));
+  EXPECT_THAT(Complaint("server: https://a",
+                        "exec: {apiVersion: client.authentication.k8s.io/v1, command: x, "
+                        "interactiveMode: Always}"),
+              HasSubstr("terminal"));
+  EXPECT_THAT(Complaint("server: https://a", "exec: {apiVersion: client.authentication.k8s.io/v1}"),
+              HasSubstr("no command"));
+  EXPECT_THAT(Complaint("server: http://a", exec), HasSubstr("use https"));
+}
+
 TEST_F(KubeconfigTest, WhatIsNotUnderstoodIsRefusedWithTheMend) {
   const std::string good = "server: https://a";
   EXPECT_EQ(Complaint(good, "token: t"), "");

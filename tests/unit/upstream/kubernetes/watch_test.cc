@@ -171,6 +171,15 @@ TEST_F(Watching, AServerThatEndsStreamsAtOnceIsNotAskedInACircle) {
   for (const Duration wait : waiter->waits) EXPECT_LE(wait, seconds(30));
 }
 
+TEST_F(Watching, AServerThatForgetsAtOnceIsNotAskedInACircle) {
+  world.transport->set_handler([&](const HttpRequest& request) -> Result<HttpResponse> {
+    if (request.on_body) return HttpResponse{.status = 410, .body = "{}"};
+    return cluster.Handle(request);
+  });
+  ASSERT_TRUE(Watch(std::chrono::minutes(10)));
+  EXPECT_LT(recorder.told.size(), 30U);
+}
+
 TEST_F(Watching, WhatDoesNotMendItselfEndsIt) {
   cluster.Forbid("watch", "configmaps");
   auto watched = Watch();

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Does the real Cluster Autoscaler buy the nodes that Stoker chooses, and still scale when Stoker is gone?
 
-tests/cluster/autoscaler_test.py BINARIES
+tests/cluster/autoscaler_test.py HELM BINARIES
 
-BINARIES: a folder with etcd, kube-apiserver, kube-scheduler, cluster-autoscaler and cloud (autoscaler/cloud). STOKER_BIN:
+HELM: the program. BINARIES: a folder with etcd, kube-apiserver, kube-scheduler, cluster-autoscaler and cloud (autoscaler/cloud). STOKER_BIN:
 stoker. Needs openssl. Prints `ok NAME` or `FAIL NAME: ...` a line.
 """
 
@@ -12,14 +12,13 @@ import os
 import signal
 import sys
 
-from control_plane import ControlPlane, free_port, wait_for
+from control_plane import ControlPlane, Refused, free_port, wait_for
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, f"{ROOT}/tests/charts")
 
-from rendering import report, results, same  # noqa: E402
+from rendering import Helm, one, report, results, same  # noqa: E402
 
-STOKER = os.environ["STOKER_BIN"]
 TYPE = "node.kubernetes.io/instance-type"
 CAPACITY = "eks.amazonaws.com/capacityType"
 
@@ -32,12 +31,15 @@ GROUPS = [
     {"id": "spot-dear", "max": 9, "cpu": "12", "memory": "96Gi", "labels": {TYPE: "r5.4xlarge", CAPACITY: "SPOT"}},
 ]
 
+SIZE = {"cpu": "7", "memory": "28Gi"}  # of every pod below
+PLACEHOLDERS = {"config": {"policies": {"etl": {"capacity": {"mechanism": "placeholder", "executor": SIZE, "namespace": "spark"}}}}}
+
 
 def pod(name, role):
     return {"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": "spark", "labels": {"spark-role": role} if role else {}},
+            "metadata": {"name": name, "namespace": "spark", "labels": {"spark-role": role}},
             "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
-                "name": "main", "image": "none", "resources": {"requests": {"cpu": "7", "memory": "28Gi"}}}]}}
+                "name": "main", "image": "none", "resources": {"requests": SIZE}}]}}
 
 
 class Cluster:
@@ -56,27 +58,11 @@ class Cluster:
         return port
 
     def start_stoker(self):
-        """Stoker as expander; returns the process and what its log says of its ports."""
+        """Stoker as expander; returns the process and the expander's port."""
         certificate, key = self.plane.authority.issue("expander", "/CN=stoker", ["DNS:localhost", "IP:127.0.0.1"])
-        config = f"{self.plane.folder}/stoker.yaml"
-        with open(config, "w", encoding="utf-8") as file:
-            json.dump({
-                "apiVersion": "stoker/v1",
-                "server": {**{name: {"listen": "127.0.0.1:0"} for name in ("grpc", "http", "probes")},
-                           "expander": {"enabled": True, "listen": "127.0.0.1:0", "tls": {"cert": certificate, "key": key}}},
-                "policies": {}}, file)
-        process = self.processes.start("stoker", STOKER, "serve", f"--config={config}", "--log-format=json",
-                                       environment={"KUBECONFIG": self.plane.kubeconfig})
-
-        def up():
-            if process.poll() is not None:
-                raise RuntimeError(self.processes.log("stoker"))
-            for line in self.processes.log("stoker", 100_000).splitlines():
-                if "stoker is up" in line:
-                    return json.loads(line)
-            return None
-
-        return process, wait_for("stoker is up", up)
+        expander = {"enabled": True, "listen": "127.0.0.1:0", "tls": {"cert": certificate, "key": key}}
+        process, up = self.plane.start_stoker("stoker", {"server": {"expander": expander}}, self.plane.kubeconfig)
+        return process, up["expander"]
 
     def start_autoscaler(self, cloud_port, expander_port):
         config = f"{self.plane.folder}/cloud.yaml"
@@ -115,14 +101,31 @@ class Cluster:
                     if count != before.get(group, 0)}, expected)
 
 
+def headroom(cluster, helm):
+    """A placeholder of the chart's has a node bought; an executor takes its place there, and waits for nothing."""
+    objects = helm.render(f"{ROOT}/charts/stoker", "stoker", "stoker", "-", stdin=json.dumps(PLACEHOLDERS))
+    cluster.client.apply(one(objects, "PriorityClass"))
+    placeholder = {"apiVersion": "v1", "kind": "Pod", **one(objects, "Deployment", "stoker-etl")["spec"]["template"]}
+    placeholder["metadata"].update(name="placeholder", namespace="spark")
+    cluster.buys("a placeholder gets a node as an executor would", [placeholder], {"spot": 1})
+    cluster.buys("an executor takes the placeholder's place", [pod("executor-0", "executor")], {})
+    try:
+        cluster.client.get("v1", "Pod", "spark", "placeholder")
+        report("the placeholder is gone", "it is still there")
+    except Refused as reason:
+        same("the placeholder is gone", reason.status, 404)
+
+
 def main():
-    with ControlPlane(sys.argv[1]) as plane:
+    helm = Helm(sys.argv[1])
+    with ControlPlane(sys.argv[2]) as plane:
         plane.start_scheduler()
         plane.namespace("spark")
         cluster = Cluster(plane)
         cloud = cluster.start_cloud()
-        stoker, up = cluster.start_stoker()
-        cluster.start_autoscaler(cloud, up["expander"])
+        stoker, expander = cluster.start_stoker()
+        cluster.start_autoscaler(cloud, expander)
+        headroom(cluster, helm)
         cluster.buys("an executor gets a node of the cheapest spot group", [pod("executor-1", "executor")], {"spot": 1})
         cluster.buys("a driver gets a node on demand", [pod("driver", "driver")], {"on-demand": 1})
         stoker.send_signal(signal.SIGSTOP)

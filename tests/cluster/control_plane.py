@@ -244,6 +244,26 @@ class ControlPlane:
                 "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}]}, file)
         return path
 
+    def start_stoker(self, name, config, kubeconfig):
+        """Stoker from STOKER_BIN on a configuration with listeners of port 0: the process, and what its log says of its ports."""
+        path = f"{self.folder}/{name}.yaml"
+        server = {**{listener: {"listen": "127.0.0.1:0"} for listener in ("grpc", "http", "probes")},
+                  **config.get("server", {})}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "stoker/v1", **config, "server": server}, file)
+        process = self.processes.start(name, os.environ["STOKER_BIN"], "serve", f"--config={path}", "--log-format=json",
+                                       environment={"KUBECONFIG": kubeconfig})
+
+        def up():
+            if process.poll() is not None:
+                raise RuntimeError(self.processes.log(name))
+            for line in self.processes.log(name, 100_000).splitlines():
+                if "stoker is up" in line:
+                    return json.loads(line)
+            return None
+
+        return process, wait_for(f"{name} is up", up)
+
     def start_scheduler(self):
         self.processes.start("scheduler", f"{self.binaries}/kube-scheduler", f"--kubeconfig={self.kubeconfig}",
                              "--leader-elect=false", "--secure-port=0")

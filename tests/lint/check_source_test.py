@@ -16,6 +16,7 @@ BAD = {
     "seams: clock": ("adapter/bad.cc", "auto now = std::chrono::system_clock::now();\n"),
     "seams: sleep": ("upstream/bad.cc", "std::this_thread::sleep_for(delay);\n"),
     "seams: environment": ("cli/bad.cc", 'auto home = getenv("HOME");\n'),
+    "seams: program": ("adapter/bad.cc", 'auto* out = popen("ls", "r");\n'),
     "seams: library": ("scalers/bad.cc", "#include <boost/asio.hpp>\n"),
     "seams: protobuf": ("adapter/bad.cc", '#include "externalscaler.pb.h"\n'),
     "no-sleeping-tests": ("tests/unit/bad_test.cc", "usleep(1000);\n"),

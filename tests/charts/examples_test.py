@@ -6,7 +6,7 @@ tests/charts/examples_test.py KUBERNETES CRD...
 KUBERNETES: OpenAPI description (swagger.json) of a Kubernetes release. CRD: files with the CustomResourceDefinitions of KEDA,
 the Prometheus operator and the Spark operators. STOKER_BIN: the program. Needs PyYAML and jsonschema.
 
-Each folder of config/examples is a configuration and the manifests that go with it: `stoker check --strict` passes it, every
+Each folder of config/examples with manifests is a configuration and what goes with it: `stoker check --strict` passes it, every
 object fits its schema, every ScaledObject's target can be scaled, and every TriggerAuthentication that a trigger names is there
 and gives only what KEDA reads for an external scaler. Kubernetes objects in documents' YAML blocks fit their schemas, too.
 """
@@ -108,9 +108,12 @@ def main():
     same("what the documents say of targets: these can be scaled", {"Deployment", "StatefulSet"} - kinds, set())
     same("what the documents say of targets: these cannot",
          kinds & {"SparkApplication", "ScheduledSparkApplication", "SparkConnect", "SparkCluster"}, set())
-    for folder in sorted(glob.glob(f"{EXAMPLES}/*/")):
-        example(folder.rstrip("/"), schemas, kinds)
-    for path in sorted(glob.glob(f"{EXAMPLES}/*.yaml")):
+    folders = {folder.rstrip("/") for folder in glob.glob(f"{EXAMPLES}/*/")}
+    with_manifests = {folder for folder in folders if any(objects_of(folder))}
+    for folder in sorted(with_manifests):
+        example(folder, schemas, kinds)
+    alone = glob.glob(f"{EXAMPLES}/*.yaml") + [f"{folder}/stoker.yaml" for folder in folders - with_manifests]
+    for path in sorted(alone):
         report(f"{os.path.relpath(path, ROOT)}: stoker check", stoker_check(path))
     documents(schemas)
     return 0 if all(results) else 1

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scalers/cron/cron_scaler.h"
+#include "scalers/pods/pods_scaler.h"
 #include "scalers/prometheus/prometheus_scaler.h"
 #include "tests/contract/scaler_contract.h"
 
@@ -52,6 +53,55 @@ const ScalerFixture& Cron() {
       .value = 7,
       .healthy = [](FakeWorld&) {},
       .faults = {},
+      .empties = {},
+      .odd = {}};
+  return kFixture;
+}
+
+/// A pod list of two, one of which is on its way out, and one more.
+constexpr char kPods[] = R"({"kind":"PodList","metadata":{},"items":[
+  {"metadata":{"name":"a"},"status":{"phase":"Running"}},
+  {"metadata":{"name":"b","deletionTimestamp":"2026-01-05T00:00:00Z"},
+   "status":{"phase":"Running"}},
+  {"metadata":{"name":"c"},"status":{"phase":"Running"}}]})";
+
+std::function<void(FakeWorld&)> ApiServer(int status, std::string body) {
+  return [answer = Answer(status, std::move(body))](FakeWorld& world) {
+    world.environment.Set("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+    world.files.Write("/var/run/secrets/kubernetes.io/serviceaccount/token", "p0d-t0ken");
+    answer(world);
+  };
+}
+
+const ScalerFixture& Pods() {
+  static const ScalerFixture kFixture = {
+      .type = "pods",
+      .add = scalers::RegisterPods,
+      .connections = "",
+      .signal = {{"namespace", "team"}, {"labelSelector", "spark-role=executor"}},
+      .required = {"namespace", "labelSelector"},
+      .same = {{{"targetSize", "4"}}, {{"activationTargetSize", "2"}}, {{"interval", "1m"}}},
+      .different = {{{"namespace", "other"}},
+                    {{"labelSelector", "spark-role=driver"}},
+                    {{"phase", "pending"}}},
+      .secrets = {"p0d-t0ken"},
+      .has_upstream = true,
+      .value = 2,
+      .healthy = ApiServer(200, kPods),
+      .faults = {{"unreachable", NoAnswer(ErrorCode::kUnavailable)},
+                 {"too slow", NoAnswer(ErrorCode::kDeadlineExceeded)},
+                 {"too long", NoAnswer(ErrorCode::kResourceExhausted)},
+                 {"400", Answer(400, "{}")},
+                 {"401", Answer(401, "{}")},
+                 {"403", Answer(403, "{}")},
+                 {"404", Answer(404, "{}")},
+                 {"500", Answer(500, "")},
+                 {"503", Answer(503, "")},
+                 {"redirect", Answer(302, "")},
+                 {"page", Answer(200, "<html>")},
+                 {"empty body", Answer(200, "")},
+                 {"cut short", Answer(200, std::string(kPods).substr(0, 60))},
+                 {"another kind", Answer(200, R"({"kind":"Status"})")}},
       .empties = {},
       .odd = {}};
   return kFixture;
@@ -137,7 +187,7 @@ const ScalerFixture& Prometheus() {
 
 INSTANTIATE_TEST_SUITE_P(,
                          ScalerContract,
-                         ::testing::Values(&Cron(), &Prometheus()),
+                         ::testing::Values(&Cron(), &Pods(), &Prometheus()),
                          [](const auto& param) { return param.param->type; });
 
 TEST(ScalerContractCoverage, EveryTypeThatShipsIsHeldToIt) {
@@ -146,7 +196,8 @@ TEST(ScalerContractCoverage, EveryTypeThatShipsIsHeldToIt) {
   std::vector<std::string> shipped;
   for (const scalers::SignalType& type : registry.signal_types()) shipped.push_back(type.name);
   EXPECT_EQ(shipped,
-            (std::vector<std::string>{"cron", "directory", "manual", "prometheus", "s3", "spark"}))
+            (std::vector<std::string>{
+                "cron", "directory", "manual", "pods", "prometheus", "s3", "spark"}))
       << "give a new type its fixture, here or in a file beside, and name it in this list";
 }
 

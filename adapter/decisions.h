@@ -43,6 +43,7 @@ struct ObjectView {
   std::string name;
   std::string policy;  ///< the policy's name, or the inline metric name
   bool is_inline = false;
+  bool headroom = false;  ///< it asks for the policy's headroom (HeadroomDecision)
   WallTime last_asked{};
   std::shared_ptr<const policy::Policy> definition;
   DecisionPtr decision;  ///< null before the first

@@ -160,6 +160,16 @@ void Engine::OnDecision(const policy::Policy& policy,
         "target is back",
         {{"policy", policy.name}, {"target_replicas", std::to_string(now->target_replicas)}});
   }
+  const auto headroom_fails = [](const DecisionPtr& decision) {
+    return decision && !decision->error && decision->headroom && decision->headroom->error &&
+           !Waiting(policy::HeadroomDecision(*decision));
+  };
+  if (headroom_fails(now) && !headroom_fails(before)) {
+    deps_.logger.Error(
+        "no headroom: what was asked of the cluster stays as it is; the error names the signal "
+        "that needs a reading",
+        {{"policy", policy.name}, {"error", now->headroom->error->message}});
+  }
 }
 
 void Engine::Apply(std::shared_ptr<const CompiledConfig> config) {
@@ -261,9 +271,15 @@ void Engine::Sweep() {
   std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
 }
 
+DecisionPtr Engine::View(const Trigger& trigger, DecisionPtr decision) {
+  if (!trigger.headroom) return decision;
+  return std::make_shared<const policy::Decision>(policy::HeadroomDecision(*decision));
+}
+
 std::vector<MetricSpec> Engine::TriggerSpecs(const Trigger& trigger, const policy::Policy* policy) {
   if (trigger.metric_target) return {MetricSpec{trigger.metric, *trigger.metric_target}};
-  if (policy == nullptr || policy->metric_mode == policy::MetricMode::kCombined) {
+  if (trigger.headroom || policy == nullptr ||
+      policy->metric_mode == policy::MetricMode::kCombined) {
     return {MetricSpec{trigger.metric, 1}};
   }
   std::vector<MetricSpec> specs;
@@ -468,7 +484,7 @@ Result<Engine::Answer> Engine::AnswerNow(const ObjectRef& ref) {
   if (!object) return Fail(std::move(object.error()));
   Result<EvaluationPtr> bound = (*object)->Bound();
   if (!bound) return Fail(std::move(bound.error()));
-  DecisionPtr decision = (*bound)->Current();
+  DecisionPtr decision = View((*object)->trigger, (*bound)->Current());
   return Answer{*std::move(object), *std::move(bound), std::move(decision)};
 }
 
@@ -517,9 +533,11 @@ void Engine::Await(const Answer& answer,
   auto waiter = std::make_shared<Waiter>();
   waiter->done = std::move(done);
   waiter->listener = std::make_shared<Evaluation::Listener>(
-      [weak = std::weak_ptr(waiter)](const DecisionPtr& now) {
+      [weak = std::weak_ptr(waiter), object = answer.object](const DecisionPtr& decided) {
         const std::shared_ptr<Waiter> self = weak.lock();
-        if (!self || Waiting(*now)) return;
+        if (!self) return;
+        const DecisionPtr now = View(object->trigger, decided);
+        if (Waiting(*now)) return;
         if (now->error) {
           self->Finish(Fail(*now->error));
         } else {
@@ -542,7 +560,7 @@ void Engine::Await(const Answer& answer,
   const DecisionPtr again = evaluation->Current();
   if (stopped_.load()) {
     waiter->Finish(Fail(ErrorCode::kUnavailable, "shutting down"));
-  } else if (!Waiting(*again)) {
+  } else {
     (*waiter->listener)(again);
   }
 }
@@ -575,7 +593,8 @@ Result<MetricAnswer> Engine::TriggerValue(const Trigger& trigger,
   if (const std::optional<double>& target = trigger.metric_target) {
     answer.value = decision.stepped * *target;
   }
-  if (policy.metric_mode == policy::MetricMode::kPerSignal && index < decision.signals.size()) {
+  if (!trigger.headroom && policy.metric_mode == policy::MetricMode::kPerSignal &&
+      index < decision.signals.size()) {
     answer.value = policy::SignalReplicas(policy, decision, index);
   }
   return answer;
@@ -587,6 +606,11 @@ Result<std::unique_ptr<Decisions::Subscription>> Engine::Subscribe(
   const Result<ObjectPtr> resolved = Resolve(ref, true);
   if (!resolved) return Fail(resolved.error());
   Object& object = **resolved;
+  if (object.trigger.headroom) {
+    changed = [object = *resolved, changed = std::move(changed)](const DecisionPtr& decision) {
+      changed(View(object->trigger, decision));
+    };
+  }
   auto subscription = std::make_unique<StreamSubscription>(std::move(changed));
   const std::scoped_lock lock(object.mutex);
   object.listeners.push_back(subscription->listener());
@@ -606,11 +630,12 @@ std::vector<ObjectView> Engine::Objects() const {
     view.name_space = object->ref.name_space;
     view.name = object->ref.name;
     view.is_inline = object->is_inline();
+    view.headroom = object->trigger.headroom;
     view.policy = view.is_inline ? object->trigger.metric : object->trigger.policy;
     view.last_asked = wall_now - (now - object->last_asked.load());
     if (object->evaluation) {
       view.definition = object->evaluation->policy();
-      view.decision = object->evaluation->Current();
+      view.decision = View(object->trigger, object->evaluation->Current());
     }
     views.push_back(std::move(view));
   }

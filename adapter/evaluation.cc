@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapter/reading_store.h"
+#include "policy/lead_time.h"
 
 namespace stoker::adapter {
 namespace {
@@ -60,12 +61,13 @@ std::unique_ptr<Poller::Lease> Evaluation::Acquire(Poller& poller,
 void Evaluation::Start(Poller& poller, bool replace_sources) {
   const policy::Policy& policy = *compiled_.policy;
   const WallTime now = clock_.WallNow();
+  const Duration lead_time_lookback = policy::LeadTimeLookback(policy);
   std::vector<std::unique_ptr<Poller::Lease>> leases;
   for (std::size_t i = 0; i < policy.signals.size(); ++i) {
     leases.push_back(Acquire(poller,
                              policy.signals[i],
                              compiled_.signals[i],
-                             policy::Lookback(policy),
+                             std::max(policy::Lookback(policy), lead_time_lookback),
                              policy::Enough(policy, i),
                              replace_sources));
   }
@@ -74,7 +76,7 @@ void Evaluation::Start(Poller& poller, bool replace_sources) {
     return definition ? Acquire(poller,
                                 *signal,
                                 *definition,
-                                policy::CapacityLookback(policy),
+                                std::max(policy::CapacityLookback(policy), lead_time_lookback),
                                 std::nullopt,
                                 replace_sources)
                       : nullptr;
@@ -90,6 +92,8 @@ void Evaluation::Start(Poller& poller, bool replace_sources) {
   running_ = std::move(running);
   pending_ = std::move(pending);
   started_ = now;
+  // Until it is measured it is configured or assumed.
+  lead_time_ = policy::FindLeadTime(policy, {}, {}, now);
 }
 
 DecisionPtr Evaluation::Current() {
@@ -123,7 +127,25 @@ void Evaluation::Listen(std::weak_ptr<Listener> listener) {
   listeners_.push_back(std::move(listener));
 }
 
+// On the thread of a poll: it looks at six hours of readings. As of a whole minute, so that
+// replicas find the same.
+void Evaluation::FindLeadTime(WallTime now) {
+  const policy::Policy& policy = *compiled_.policy;
+  if (!policy::MeasuresLeadTime(policy)) return;
+  const WallTime minute = std::chrono::floor<std::chrono::minutes>(now);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (running_ == nullptr || minute == lead_time_minute_) return;
+    lead_time_minute_ = minute;
+  }
+  const policy::LeadTime found = policy::FindLeadTime(
+      policy, Inputs(), Input(*running_, *policy.capacity->running, std::nullopt), minute);
+  const std::scoped_lock lock(mutex_);
+  lead_time_ = found;
+}
+
 void Evaluation::OnReading() {
+  FindLeadTime(clock_.WallNow());
   DecisionPtr before;
   DecisionPtr now;
   std::vector<std::weak_ptr<Listener>> listeners;
@@ -154,7 +176,7 @@ policy::SignalInput Evaluation::Input(const Poller::Lease& lease,
   return input;
 }
 
-DecisionPtr Evaluation::Decide(WallTime now) {
+std::vector<policy::SignalInput> Evaluation::Inputs() const {
   const policy::Policy& policy = *compiled_.policy;
   std::vector<policy::SignalInput> inputs;
   inputs.reserve(policy.signals.size());
@@ -162,10 +184,17 @@ DecisionPtr Evaluation::Decide(WallTime now) {
     inputs.push_back(Input(*leases_[i], policy.signals[i], policy::Enough(policy, i)));
   }
   inputs.resize(policy.signals.size());
+  return inputs;
+}
+
+DecisionPtr Evaluation::Decide(WallTime now) {
+  const policy::Policy& policy = *compiled_.policy;
   policy::CapacityInput capacity;
+  capacity.lead = lead_time_;
   if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
   if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
-  latest_ = std::make_shared<const policy::Decision>(policy::Decide(policy, inputs, now, capacity));
+  latest_ =
+      std::make_shared<const policy::Decision>(policy::Decide(policy, Inputs(), now, capacity));
   return latest_;
 }
 

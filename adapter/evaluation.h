@@ -56,6 +56,8 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
                                           const policy::PolicySignal& signal,
                                           std::optional<double> enough) const;
+  [[nodiscard]] std::vector<policy::SignalInput> Inputs() const;
+  void FindLeadTime(WallTime now);
   DecisionPtr Decide(WallTime now);  // needs mutex_
 
   const CompiledPolicy compiled_;
@@ -66,6 +68,8 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   std::unique_ptr<Poller::Lease> pending_;
   WallTime started_{};
   mutable std::mutex mutex_;
+  policy::LeadTime lead_time_;
+  WallTime lead_time_minute_{};  ///< that lead_time_ is of
   DecisionPtr latest_;
   DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since
   std::vector<std::weak_ptr<Listener>> listeners_;

@@ -61,6 +61,12 @@ class Linter {
     if (min_ > max_) {
       Add(Severity::kError, *spec, "minReplicaCount is above maxReplicaCount; KEDA refuses that");
     }
+    for (const Node* trigger : ours) {
+      if (Text(*trigger, {"metadata", "output"}) == "headroom") {
+        is_placeholder_ = true;
+        LintPlaceholder(*trigger, triggers->items().size());
+      }
+    }
     for (const Node* trigger : ours) LintTrigger(*spec, *trigger);
     if (is_job_) return;  // Knows neither fallback nor an HPA nor a target.
     LintTarget(*spec);
@@ -82,6 +88,19 @@ class Linter {
       return std::nullopt;
     }
     return *number;
+  }
+
+  void LintPlaceholder(const Node& trigger, std::size_t triggers) {
+    if (is_job_) {
+      Add(Severity::kError,
+          trigger,
+          "output: headroom is for a Deployment of placeholder pods; a ScaledJob would start jobs");
+    } else if (triggers > 1) {
+      Add(Severity::kError,
+          trigger,
+          "output: headroom stands alone: with other triggers KEDA takes the greatest of them; "
+          "give the placeholders a ScaledObject of their own");
+    }
   }
 
   void LintTrigger(const Node& spec, const Node& trigger) {
@@ -193,25 +212,25 @@ class Linter {
   }
 
   void LintBounds(const Node& spec, const ManifestChecks::Bounds& bounds) {
+    const std::string least = is_placeholder_ ? "least headroom " : "replicas.min ";
+    const std::string most = is_placeholder_ ? "capacity.maxExecutors " : "replicas.max ";
     if (bounds.min > max_) {
       Add(Severity::kError,
           spec,
-          "maxReplicaCount " + std::to_string(max_) + " is below the policy's replicas.min " +
+          "maxReplicaCount " + std::to_string(max_) + " is below the policy's " + least +
               std::to_string(bounds.min) + "; raise it");
     } else if (bounds.max > max_) {
       Add(Severity::kWarning,
           spec,
           "maxReplicaCount " + std::to_string(max_) +
               (Descend(&spec, {"maxReplicaCount"}) == nullptr ? " (KEDA's default)" : "") +
-              " caps the policy's replicas.max " + std::to_string(bounds.max) +
-              "; set both to the same");
+              " caps the policy's " + most + std::to_string(bounds.max) + "; set both to the same");
     }
     if (min_ > bounds.min) {
       Add(Severity::kWarning,
           spec,
-          "minReplicaCount " + std::to_string(min_) +
-              " keeps more than the policy's replicas.min " + std::to_string(bounds.min) +
-              "; set both to the same");
+          "minReplicaCount " + std::to_string(min_) + " keeps more than the policy's " + least +
+              std::to_string(bounds.min) + "; set both to the same");
     }
   }
 
@@ -230,6 +249,8 @@ class Linter {
   void LintFallback(const Node& spec) {
     const Node* fallback = Descend(&spec, {"fallback"});
     if (fallback == nullptr) {
+      // Placeholders that stay as they are, or are not there yet, are right in a fault.
+      if (is_placeholder_) return;
       Add(Severity::kWarning,
           spec,
           "without fallback KEDA keeps the replicas as they are for as long as Stoker reports a "
@@ -298,6 +319,7 @@ class Linter {
   const ManifestChecks& checks_;
   std::vector<Finding>& findings_;
   bool is_job_;
+  bool is_placeholder_ = false;
   std::string name_space_;  ///< "" when the manifest names none
   std::int64_t min_ = 0;
   std::int64_t max_ = kDefaultMaxReplicas;

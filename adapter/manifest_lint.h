@@ -36,7 +36,8 @@ struct ManifestChecks {
   };
   /// Whether this trigger metadata of an object in `name_space` would be served.
   std::function<Status(const Metadata& metadata, const std::string& name_space)> metadata;
-  /// replicas.min and .max of the policy that the metadata means; empty when not known.
+  /// replicas.min and .max of the policy that the metadata means, with `output: headroom` 0 and
+  /// capacity.maxExecutors; empty when not known.
   std::function<std::optional<Bounds>(const Metadata& metadata, const std::string& name_space)>
       bounds;
 };

@@ -95,7 +95,8 @@ std::string LabelText(std::initializer_list<std::pair<std::string_view, std::str
 /// thousand objects would cost tens of MiB at each scrape.
 class Gauges {
  public:
-  Gauges(std::string_view name, std::string_view help) : name_(name), help_(help) {}
+  Gauges(std::string_view name, std::string_view help, std::string_view type = "gauge")
+      : name_(name), help_(help), type_(type) {}
 
   void Add(const std::string& labels, double value) {
     if (!std::isfinite(value)) return;
@@ -108,13 +109,14 @@ class Gauges {
   [[nodiscard]] std::string Text() && {
     if (series_.empty()) return {};
     std::string text = "# HELP " + std::string(name_) + " " + std::string(help_) + "\n# TYPE " +
-                       std::string(name_) + " gauge\n";
+                       std::string(name_) + " " + std::string(type_) + "\n";
     return text += series_;
   }
 
  private:
   std::string_view name_;
   std::string_view help_;
+  std::string_view type_;
   std::string series_;
 };
 
@@ -156,7 +158,8 @@ void AddObjects(const std::vector<const ObjectView*>& objects, Families& out) {
                                           {"scaled_object", object->name},
                                           {"policy", object->policy}});
     replicas.Add(labels, decision.target_replicas);
-    executors.Add(labels, decision.target_executors);
+    // Else a sum over objects would count what is wanted twice.
+    if (!decision.of_headroom) executors.Add(labels, decision.target_executors);
     active.Add(labels, decision.active ? 1 : 0);
     held.Add(labels, decision.held ? 1 : 0);
   }
@@ -191,6 +194,27 @@ class SignalGauges {
   Gauges up_{"stoker_signal_up", "1 when the signal's newest poll succeeded."};
   Gauges winner_{"stoker_signal_winner",
                  "1 when the signal's demand is the combined one (max and min)."};
+};
+
+class LeadTimeGauges {
+ public:
+  void Add(const std::string& policy, const policy::Decision& decision) {
+    if (!decision.headroom) return;
+    const policy::LeadTime& lead = decision.headroom->lead;
+    if (!lead.measured()) return;
+    const auto add = [&](const char* quantile, Duration value) {
+      gauges_.Add(LabelText({{"policy", policy}, {"quantile", quantile}}), Seconds(value));
+    };
+    if (lead.median) add("0.5", *lead.median);
+    add("0.9", lead.value);
+  }
+
+  void MoveTo(Families& out) && { Move(std::move(gauges_), out); }
+
+ private:
+  Gauges gauges_{"stoker_lead_time_seconds",
+                 "Measured time from executors wanted to executors running.",
+                 "summary"};
 };
 
 }  // namespace
@@ -306,10 +330,12 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
     families[std::move(name)] = std::move(text).str();
   }
   SignalGauges signals;
+  LeadTimeGauges lead_times;
   std::set<std::string> policies;
   for (const PolicyView& policy : decisions.Policies()) {
     if (policy.decision && policies.insert(policy.name).second) {
       signals.Add(policy.name, *policy.decision);
+      lead_times.Add(policy.name, *policy.decision);
     }
   }
   if (per_object) {
@@ -323,6 +349,7 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
     }
   }
   std::move(signals).MoveTo(families);
+  std::move(lead_times).MoveTo(families);
 
   std::size_t size = 0;
   for (const auto& [name, text] : families) size += text.size();

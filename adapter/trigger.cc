@@ -141,13 +141,22 @@ Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata, 
                 "metadata: policy: expected a policy's name (lower-case letters, digits, - _ .)");
   }
   trigger.metric = "stoker-" + trigger.policy;
-  if (take("output")) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "metadata: output: this version has no headroom output; remove the key");
+  if (const auto output = take("output")) {
+    if (*output != "headroom") {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "metadata: output: expected headroom; without the key it is the target");
+    }
+    trigger.headroom = true;
+    trigger.metric += "-headroom";
   }
   config::Diagnostics diagnostics;
   if (!NarrowingTable().Read(config::Node::FromMetadata(own), trigger, diagnostics)) {
     return Fail(diagnostics.ToError());
+  }
+  if (trigger.headroom && (trigger.min || trigger.max)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "metadata: minReplicas and maxReplicas do not go with output: headroom; set "
+                "capacity.maxExecutors of the policy");
   }
   return trigger;
 }
@@ -156,6 +165,7 @@ policy::Policy Narrowed(const policy::Policy& policy, const Trigger& trigger) {
   policy::Policy narrowed = policy;
   narrowed.replicas.min = std::max(policy.replicas.min, trigger.min.value_or(0));
   narrowed.replicas.max = std::min(policy.replicas.max, trigger.max.value_or(policy.replicas.max));
+  narrowed.capacity.reset();
   return narrowed;
 }
 
@@ -166,6 +176,10 @@ Status CheckPolicyUse(const Trigger& trigger,
     return Fail(ErrorCode::kPermissionDenied,
                 "policy '" + policy.name + "' is not for namespace '" + name_space +
                     "'; add it to the policy's namespaces");
+  }
+  if (trigger.headroom && !policy.capacity) {
+    return Fail(ErrorCode::kNotFound,
+                "policy '" + policy.name + "' has no headroom; give it a section capacity");
   }
   const policy::Replicas narrowed = Narrowed(policy, trigger).replicas;
   if (narrowed.min > narrowed.max) {

@@ -23,9 +23,10 @@ struct Trigger {
   std::string policy;      ///< kPolicy
   std::optional<int> min;  ///< kPolicy: may narrow the policy's bounds
   std::optional<int> max;
-  config::Node node;   ///< kSignal, kKedaE2e: the signal's keys
-  std::string spec;    ///< kSpec
-  std::string metric;  ///< the metric's name; with per-signal metrics, what theirs start with
+  bool headroom = false;  ///< kPolicy with `output: headroom`: for the placeholder's replicas
+  config::Node node;      ///< kSignal, kKedaE2e: the signal's keys
+  std::string spec;       ///< kSpec
+  std::string metric;     ///< the metric's name; with per-signal metrics, what theirs start with
   /// kKedaE2e: the metric is in the signal's own units, with this as its target: the decision
   /// before it is rounded up to replicas, times this. Otherwise it is the replicas, and its
   /// target 1.
@@ -43,7 +44,8 @@ Result<Trigger> ReadTrigger(const std::map<std::string, std::string>& metadata,
                             bool keda_e2e = false);
 
 /// Whether an object in `name_space` may ask for the trigger's policy, and narrow it as it does:
-/// kNotFound (with the nearest name), kPermissionDenied, kInvalidArgument.
+/// kNotFound (with the nearest name; also for the headroom of a policy without one),
+/// kPermissionDenied, kInvalidArgument.
 Status CheckPolicyUse(const Trigger& trigger,
                       const std::string& name_space,
                       const CompiledConfig& config);
@@ -51,7 +53,7 @@ Status CheckPolicyUse(const Trigger& trigger,
 Status CheckPolicyUse(const Trigger& trigger,
                       const std::string& name_space,
                       const policy::Policy& policy);
-/// The policy as the trigger narrows it.
+/// The policy as the trigger narrows it. Its headroom is the whole policy's alone.
 policy::Policy Narrowed(const policy::Policy& policy, const Trigger& trigger);
 
 /// The policy an inline trigger brings, for an object in `name_space`. kInvalidArgument as above.

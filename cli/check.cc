@@ -82,6 +82,11 @@ adapter::ManifestChecks ChecksAgainst(const adapter::CompiledConfig* config, Wor
     const auto found = config->policies.find(trigger->policy);
     if (found == config->policies.end()) return std::nullopt;
     const policy::Replicas& replicas = found->second.policy->replicas;
+    if (trigger->headroom) {
+      const auto& capacity = found->second.policy->capacity;
+      if (!capacity) return std::nullopt;
+      return adapter::ManifestChecks::Bounds{0, capacity->max_executors};
+    }
     return adapter::ManifestChecks::Bounds{
         std::max(replicas.min, trigger->min.value_or(0)),
         std::min(replicas.max, trigger->max.value_or(replicas.max))};

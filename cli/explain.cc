@@ -146,6 +146,30 @@ std::string Chain(const Json& definition, const Json& decision) {
   return TextTable(rows, "  ");
 }
 
+/// Room for executors to come, where the policy makes any.
+std::string Headroom(const Json& decision, const Paint& paint) {
+  const Json& headroom = decision.contains("headroom") ? decision.at("headroom") : Json();
+  if (headroom.is_null()) return "";
+  std::string text = "\n  room for executors to come\n";
+  if (!headroom.at("error").is_null()) {
+    text += paint.Bad("  unknown: " + Text(headroom.at("error"), "message")) + "\n";
+    return text;
+  }
+  std::vector<std::vector<std::string>> rows;
+  rows.push_back({"wanted within " + SecondsText(headroom.at("lead_seconds")),
+                  Number(headroom, "wanted_ahead_executors"),
+                  "lead time " + Text(headroom, "lead_source")});
+  rows.push_back({"wanted now", Number(headroom, "wanted_executors"), ""});
+  rows.push_back({"running", Number(headroom, "running_executors"), ""});
+  rows.push_back({"pending",
+                  Number(headroom, "pending_executors"),
+                  headroom.at("held").get<bool>() ? "a last good count is held" : ""});
+  rows.push_back({"room",
+                  Number(headroom, "headroom_executors"),
+                  headroom.at("capped").get<bool>() ? "capped by maxExecutors" : ""});
+  return text + TextTable(rows, "  ");
+}
+
 std::string Notes(const Json& signals, const Paint& paint) {
   std::string text;
   for (const Json& signal : signals) {
@@ -189,7 +213,9 @@ Explanation ExplainOne(const std::string& heading, const Json& item, const Paint
         return signal.at("winner").get<bool>();
       });
   if (winner) text += "  * its demand is the combined one\n";
-  text += "\n" + Chain(item.at("definition"), decision);
+  const bool placeholders = item.value("output", "target") == "headroom";
+  if (!placeholders) text += "\n" + Chain(item.at("definition"), decision);
+  text += Headroom(decision, paint);
   if (const std::string notes = Notes(decision.at("signals"), paint); !notes.empty()) {
     text += "\n" + notes;
   }

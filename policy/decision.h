@@ -106,6 +106,8 @@ struct Decision {
 
   /// Present if the policy has `capacity`. Its error is no error of the target.
   std::optional<Headroom> headroom;
+  /// The target is the headroom (HeadroomDecision): executors, one for each replica.
+  bool of_headroom = false;
 
   /// Until then the same readings give the same decision; afterwards a reading goes stale, a hold
   /// ends or a maximum leaves the window.
@@ -139,8 +141,9 @@ Decision Decide(const Policy& policy,
                 const CapacityInput& capacity = {});
 
 /// The decision as those see it who ask for the headroom instead of the target (`output:
-/// headroom`): target_replicas are the executors to make room for, and the error is the headroom's,
-/// too. kNotFound as its error when the policy has no capacity.
+/// headroom`, whose replicas are executor-shaped placeholders): target_replicas are the executors
+/// to make room for, and the error is the headroom's, too. kNotFound as its error when the policy
+/// has no capacity.
 Decision HeadroomDecision(const Decision& decision);
 
 /// The replicas signal `index` alone asks for, rounded up and within the policy's bounds; 0 when

@@ -1,7 +1,6 @@
 #include "policy/headroom.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -10,17 +9,6 @@ namespace stoker::policy {
 namespace {
 
 using State = SignalDecision::State;
-
-/// What computing in binary may take from a whole number of executors.
-constexpr double kRounding = 1e-9;
-
-/// More than there are anywhere; keeps sums within int.
-constexpr double kMostExecutors = 1e9;
-
-/// Executors that are only partly there are not.
-int RoundDown(double executors) {
-  return static_cast<int>(std::floor(std::min(executors, kMostExecutors) + kRounding));
-}
 
 /// The signal's value at `time`, if a schedule says that it will not be the reading's.
 std::optional<double> Scheduled(const SignalInput& input,
@@ -181,6 +169,7 @@ Decision HeadroomDecision(const Decision& decision) {
   out.time = decision.time;
   out.valid_until = decision.valid_until;
   out.signals = decision.signals;
+  out.of_headroom = true;
   if (!decision.headroom) {
     out.error = Error{ErrorCode::kNotFound, "the policy asks for no headroom; give it `capacity`"};
     out.bound = Bound::kFault;

@@ -147,7 +147,7 @@ Duration StepReach(const Policy& policy);
 Duration Lookback(const Policy& policy);
 
 /// The same for the signals of policy.capacity: for as long as one of them is held, the other is
-/// looked at as it was then, and lead times are measured over the longest there is.
+/// looked at as it was then. Lead times need more (lead_time.h).
 Duration CapacityLookback(const Policy& policy);
 
 /// The value from which on a count cannot change the target of `policy`; empty when it must be

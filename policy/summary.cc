@@ -40,10 +40,36 @@ std::string Ask(const Policy& policy, const PolicySignal& signal, const SignalDe
   return text;
 }
 
+std::string LeadText(const LeadTime& lead) {
+  std::string text = "within " + FormatDuration(lead.value);
+  if (lead.source == LeadTime::Source::kAssumed) text += ", an assumed lead time";
+  if (lead.measured()) text += ", measured";
+  return text;
+}
+
+/// "14 wanted within 4m, an assumed lead time; 5 running; 3 pending"
+std::string HeadroomReason(const Headroom& headroom) {
+  std::string text = std::to_string(headroom.wanted_ahead) + " wanted " + LeadText(headroom.lead);
+  if (!headroom.running) {
+    text += "; " + std::to_string(headroom.wanted_now) + " now";
+  } else {
+    text += "; " + std::to_string(*headroom.running) + " running";
+    if (headroom.pending) text += "; " + std::to_string(*headroom.pending) + " pending";
+  }
+  if (headroom.held) text += "; counts are held";
+  if (headroom.capped) text += "; capped by maxExecutors";
+  return text;
+}
+
+std::string SummarizeHeadroom(const Headroom& headroom) {
+  return "room for " + Plural(headroom.executors, "executor") + ": " + HeadroomReason(headroom);
+}
+
 }  // namespace
 
 std::string Summarize(const Policy& policy, const Decision& decision) {
   if (decision.error) return "unavailable: " + decision.error->message;
+  if (decision.of_headroom && decision.headroom) return SummarizeHeadroom(*decision.headroom);
 
   std::string text = Plural(decision.target_replicas, "replica");
   if (policy.replicas.executors_per_replica != 1) {
@@ -85,6 +111,12 @@ std::string Summarize(const Policy& policy, const Decision& decision) {
     // "2026-01-05T09:30:00Z": the time of day says it.
     add(decided.name + (decided.error.empty() ? " gives nothing new" : " is failing") +
         ", its value is held since " + FormatTime(*decided.reading_time).substr(11, 5) + " UTC");
+  }
+  if (decision.headroom && decision.headroom->error) {
+    add("room ahead unknown: " + decision.headroom->error->message);
+  } else if (decision.headroom && decision.headroom->executors > 0) {
+    add("makes room for " + std::to_string(decision.headroom->executors) + " (" +
+        HeadroomReason(*decision.headroom) + ")");
   }
   return text;
 }

@@ -12,8 +12,10 @@ using State = SignalDecision::State;
 
 /// More than any workload has; keeps sums and expressions finite.
 constexpr double kLargestDemand = 1e12;
-/// What computing in binary may add to a whole number of replicas.
+/// What computing in binary may add to a whole number of replicas, or take from one.
 constexpr double kRounding = 1e-9;
+/// More than there are anywhere; keeps sums within int.
+constexpr double kMostExecutors = 1e9;
 
 double Clamp(const Replicas& replicas, double value) {
   return std::max<double>(replicas.min, std::min<double>(replicas.max, value));
@@ -32,6 +34,10 @@ std::string About(Duration duration) {
 }  // namespace
 
 int RoundUp(double replicas) { return static_cast<int>(std::ceil(replicas - kRounding)); }
+
+int RoundDown(double executors) {
+  return static_cast<int>(std::floor(std::min(executors, kMostExecutors) + kRounding));
+}
 
 Cursor::Cursor(const PolicySignal& signal,
                int executors_per_replica,

@@ -23,6 +23,8 @@ inline constexpr WallTime kNever = WallTime::max();
 
 /// Up to whole replicas or executors; what computing in binary may add is no whole one.
 int RoundUp(double replicas);
+/// Down to whole executors: what is only partly there is not.
+int RoundDown(double executors);
 
 /// What one signal says at one moment.
 struct Contribution {

@@ -26,6 +26,7 @@ Json ObjectHead(const ObjectView& view) {
           {"scaled_object", view.name},
           {"policy", view.policy},
           {"inline", view.is_inline},
+          {"output", view.headroom ? "headroom" : "target"},
           {"last_asked", FormatTime(view.last_asked)}};
 }
 

@@ -72,6 +72,41 @@ Json SignalDefinitionJson(const policy::PolicySignal& signal) {
           {"on_fault", FaultJson(signal.on_fault)}};
 }
 
+std::string_view SourceName(policy::LeadTime::Source source) {
+  switch (source) {
+    case policy::LeadTime::Source::kAssumed:
+      return "assumed";
+    case policy::LeadTime::Source::kSet:
+      return "set";
+    case policy::LeadTime::Source::kMeasured:
+      break;
+  }
+  return "measured";
+}
+
+Json ErrorJson(const std::optional<Error>& error) {
+  if (!error) return nullptr;
+  return {{"code", ErrorCodeName(error->code)}, {"message", error->message}};
+}
+
+Json HeadroomJson(const policy::Headroom& headroom) {
+  const bool known = !headroom.error;
+  const auto count = [](const std::optional<int>& executors) {
+    return executors ? Json(*executors) : Json(nullptr);
+  };
+  return {{"headroom_executors", known ? Json(headroom.executors) : Json(nullptr)},
+          {"capped", headroom.capped},
+          {"wanted_executors", headroom.wanted_now},
+          {"wanted_ahead_executors", headroom.wanted_ahead},
+          {"running_executors", count(headroom.running)},
+          {"pending_executors", count(headroom.pending)},
+          {"held", headroom.held},
+          {"lead_seconds", Seconds(headroom.lead.value)},
+          {"lead_source", SourceName(headroom.lead.source)},
+          {"lead_samples", headroom.lead.samples},
+          {"error", ErrorJson(headroom.error)}};
+}
+
 std::string Summary(const policy::Policy& policy,
                     const policy::Decision& decision,
                     bool inline_object) {
@@ -126,10 +161,6 @@ Json DecisionHeadline(const policy::Policy& policy,
                       const policy::Decision& decision,
                       bool inline_object) {
   const bool has_target = !decision.error;
-  Json error;
-  if (!has_target) {
-    error = {{"code", ErrorCodeName(decision.error->code)}, {"message", decision.error->message}};
-  }
   return {{"target_replicas", has_target ? Json(decision.target_replicas) : Json(nullptr)},
           {"target_executors", has_target ? Json(decision.target_executors) : Json(nullptr)},
           {"active", decision.active},
@@ -138,7 +169,8 @@ Json DecisionHeadline(const policy::Policy& policy,
           {"summary", Summary(policy, decision, inline_object)},
           {"time", Time(decision.time)},
           {"valid_until", Time(decision.valid_until)},
-          {"error", std::move(error)}};
+          {"error", ErrorJson(decision.error)},
+          {"headroom", decision.headroom ? HeadroomJson(*decision.headroom) : Json(nullptr)}};
 }
 
 Json DecisionExplanation(const policy::Policy& policy,
@@ -154,6 +186,12 @@ Json DecisionExplanation(const policy::Policy& policy,
   Json& signals = json["signals"] = Json::array();
   for (const policy::SignalDecision& signal : decision.signals) {
     signals.push_back(SignalJson(signal, inline_object));
+  }
+  if (decision.headroom && !decision.of_headroom) {
+    Json& counts = json["headroom"]["signals"] = Json::array();
+    for (const policy::SignalDecision& signal : decision.headroom->signals) {
+      counts.push_back(SignalJson(signal, inline_object));
+    }
   }
   return json;
 }

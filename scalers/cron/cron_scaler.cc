@@ -217,7 +217,8 @@ std::optional<Schedule> ReadSchedule(const std::optional<Text>& text,
   return *schedule;
 }
 
-/// Polls nothing but the calendar. Remembers its last answer for as long as that holds.
+/// Polls nothing but the calendar. Remembers its last answer for as long as that holds, and what is
+/// to come until less than kScheduleAhead of it is left.
 class CronSource final : public Source {
  public:
   explicit CronSource(std::shared_ptr<const Timetable> timetable)
@@ -231,6 +232,13 @@ class CronSource final : public Source {
     Observation observation;
     observation.value = plan_.replicas;
     observation.next_change = plan_.next_change;
+    if (context.slot < told_from_ || context.slot + kScheduleAhead > told_to_) {
+      told_from_ = context.slot;
+      told_to_ = context.slot + 2 * kScheduleAhead;
+      upcoming_ = std::make_shared<const std::vector<ScheduledChange>>(
+          timetable_->Changes(told_from_, told_to_));
+    }
+    observation.upcoming = upcoming_;
     observation.detail = plan_.replicas > 0 ? "window open" : "no window open";
     if (plan_.next_change) observation.detail += ", changes at " + FormatTime(*plan_.next_change);
     return observation;
@@ -252,6 +260,9 @@ class CronSource final : public Source {
   std::shared_ptr<const Timetable> timetable_;
   WallTime since_{};
   Timetable::Plan plan_;  ///< of since_; nothing yet while until is not later
+  WallTime told_from_{};
+  WallTime told_to_{};
+  ScheduledChanges upcoming_;  ///< after told_from_, until told_to_
 };
 
 void ParseCron(const Node& node,

@@ -75,4 +75,15 @@ Timetable::Plan Timetable::At(WallTime time) const {
   return plan;
 }
 
+std::vector<ScheduledChange> Timetable::Changes(WallTime from, WallTime to) const {
+  std::vector<ScheduledChange> changes;
+  for (Plan plan = At(from);
+       plan.next_change && *plan.next_change <= to && changes.size() < kMostChanges;) {
+    const WallTime time = *plan.next_change;
+    plan = At(time);
+    changes.push_back({time, static_cast<double>(plan.replicas)});
+  }
+  return changes;
+}
+
 }  // namespace stoker::scalers

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/signal.h"
 #include "scalers/cron/schedule.h"
 
 namespace stoker::scalers {
@@ -61,6 +63,10 @@ class Timetable {
     std::optional<WallTime> next_change;
   };
   [[nodiscard]] Plan At(WallTime time) const;
+
+  /// The changes after `from` and not after `to`, the first `kMostChanges` of them.
+  static constexpr std::size_t kMostChanges = 1000;
+  [[nodiscard]] std::vector<ScheduledChange> Changes(WallTime from, WallTime to) const;
 
  private:
   [[nodiscard]] Plan Step(WallTime time) const;

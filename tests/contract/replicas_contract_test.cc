@@ -113,14 +113,7 @@ class FakeReplicas final : public ReplicaRig {
         "s}, signals: {queue: {type: fake, source: queue, targetSize: " +
         std::to_string(policy.target_size) + "}" +
         (policy.manual ? ", ordered: {type: fake, source: ordered}" : "") + "}}}\n";
-    for (int i = 0; i < 2; ++i) {
-      if (replicas_.at(Index(i))) {
-        Apply(i);
-      } else {
-        Start(i);
-      }
-    }
-    world_.executor.RunReady();
+    ApplyToAll();
   }
   void SetDemand(double value) override { demand_ = value; }
   void SetFault(int replica, bool failing) override { failing_.at(Index(replica)) = failing; }
@@ -147,6 +140,25 @@ class FakeReplicas final : public ReplicaRig {
   [[nodiscard]] int waits_per_slot() const override { return 3; }
 
   // What only this rig can.
+
+  /// The policy makes room for executors, and measures how long they take.
+  void ConfigureHeadroom() {
+    yaml_ =
+        "policies: {etl: {replicas: {max: 1000}, onFault: {hold: 1h}, signals: {queue: {type: "
+        "fake, source: queue}}, capacity: {running: {type: fake, source: running}}}}\n";
+    ApplyToAll();
+  }
+  void SetRunning(double value) { running_ = value; }
+  std::optional<policy::Headroom> AskHeadroom(int replica) {
+    const adapter::ObjectRef ref{
+        "team",
+        "spark",
+        {{"scalerAddress", "stoker:6000"}, {"policy", "etl"}, {"output", "headroom"}},
+        false};
+    const Result<adapter::DecisionPtr> decision = replicas_.at(Index(replica))->engine.Decide(ref);
+    if (!decision) return std::nullopt;
+    return (*decision)->headroom;
+  }
   void Advance(Duration by) { world_.clock.Advance(by); }
   void Part(bool parted) { parted_ = parted; }
   void StopOne(int replica) { Stop(replicas_.at(Index(replica))); }
@@ -228,6 +240,16 @@ class FakeReplicas final : public ReplicaRig {
   };
   using ReplicaPtr = std::unique_ptr<Replica>;
 
+  void ApplyToAll() {
+    for (int i = 0; i < 2; ++i) {
+      if (replicas_.at(Index(i))) {
+        Apply(i);
+      } else {
+        Start(i);
+      }
+    }
+    world_.executor.RunReady();
+  }
   void Start(int index) {
     ReplicaPtr& replica = replicas_.at(Index(index));
     newest.at(Index(index)).reset();  // what it had not sent died with the one before
@@ -263,6 +285,7 @@ class FakeReplicas final : public ReplicaRig {
       return observation;
     }
     if (failing_.at(Index(replica))) return Fail(ErrorCode::kUnavailable, "down");
+    if (source == "running") return FakeUpstream::Value(running_);
     const Read read{context.slot, demand_};
     reads.push_back(read);
     newest.at(Index(replica)) = read;
@@ -308,6 +331,7 @@ class FakeReplicas final : public ReplicaRig {
   ScalerWorld world_;
   NoNames names_;
   double demand_ = 0;
+  double running_ = 0;
   std::array<bool, 2> failing_{};
   bool parted_ = false;
   std::array<FakeUpstream, 2> upstreams_;
@@ -331,6 +355,43 @@ INSTANTIATE_TEST_SUITE_P(InProcessAndSlow,
                                        .send_lag = milliseconds(150),
                                        .skew = milliseconds(200)});
                          })));
+
+// Each of them fails at times, and one starts anew: they tell the same headroom all the same, and
+// measure the same lead time.
+TEST(Replicas, AgreeOnTheHeadroom) {
+  FakeReplicas rig;
+  rig.ConfigureHeadroom();
+  const auto agree = [&] {
+    rig.Advance(2 * kInterval);
+    rig.Advance(minutes(1));  // a lead time is of a whole minute
+    const auto one = rig.AskHeadroom(0);
+    const auto other = rig.AskHeadroom(1);
+    ASSERT_TRUE(one && other);
+    EXPECT_EQ(one->executors, other->executors);
+    EXPECT_EQ(one->running, other->running);
+    EXPECT_EQ(one->lead.value, other->lead.value);
+    EXPECT_EQ(one->lead.samples, other->lead.samples);
+  };
+  for (int rise = 0; rise < 8; ++rise) {
+    rig.SetFault(rise % 2, true);
+    rig.SetDemand(2);
+    rig.SetRunning(2);
+    agree();
+    rig.SetDemand(10 + rise);
+    agree();
+    EXPECT_EQ(rig.AskHeadroom(0)->executors, 8 + rise);
+    if (rise == 5) rig.Restart(1);
+    rig.SetRunning(10 + rise);
+    agree();
+    EXPECT_EQ(rig.AskHeadroom(1)->executors, 0);
+    rig.SetFault(rise % 2, false);
+  }
+  EXPECT_TRUE(rig.AskHeadroom(0)->lead.measured());
+  EXPECT_EQ(rig.AskHeadroom(0)->lead.samples, 8);
+  rig.Restart(0);
+  agree();
+  EXPECT_EQ(rig.AskHeadroom(0)->lead.samples, 8);
+}
 
 /// Ten minutes of what clusters do to replicas.
 void LiveThrough(const Weather& weather) {

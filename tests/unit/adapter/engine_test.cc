@@ -662,5 +662,150 @@ policies: {etl: {signals: {batch: {type: manual, name: nightly, targetSize: 5}}}
   EXPECT_EQ(signals[0].pushed_name, "nightly");
 }
 
+// --- headroom
+
+class HeadroomTest : public EngineTest {
+ protected:
+  static constexpr const char* kHeadroom = R"(
+policies:
+  etl:
+    replicas: {max: 20, executorsPerReplica: 2}
+    onFault: {hold: 10m}
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+    capacity:
+      maxExecutors: 30
+      running: {type: fake, source: running}
+      pending: {type: fake, source: pending}
+  plain:
+    signals:
+      queue: {type: fake, source: a, targetSize: 5}
+)";
+  HeadroomTest() {
+    upstream_.Set("a", 60);  // 12 replicas, 24 executors
+    upstream_.Set("running", 15);
+    upstream_.Set("pending", 2);
+  }
+  const ObjectRef target_ = Ref({{"policy", "etl"}}, "workers");
+  const ObjectRef room_ = Ref({{"policy", "etl"}, {"output", "headroom"}}, "placeholders");
+};
+
+TEST_F(HeadroomTest, IsAMetricOfItsOwn) {
+  Apply(kHeadroom);
+  const auto specs = engine_.Specs(room_);
+  ASSERT_TRUE(specs);
+  ASSERT_EQ(specs->size(), 1U);
+  EXPECT_EQ(specs->front().name, "stoker-etl-headroom");
+  EXPECT_EQ(specs->front().target, 1);
+  EXPECT_EQ(Value(room_, "stoker-etl-headroom")->value, 7);
+  EXPECT_EQ(Value(room_, "")->value, 7);
+  EXPECT_FALSE(Value(room_, "stoker-etl"));
+  EXPECT_EQ(Value(target_, "stoker-etl")->value, 12);
+  EXPECT_TRUE((*engine_.Decide(room_))->active);
+  upstream_.Set("running", 22);
+  world_.clock.Advance(seconds(15));
+  EXPECT_EQ(Value(room_, "")->value, 0);
+  EXPECT_FALSE((*engine_.Decide(room_))->active);
+  EXPECT_TRUE((*engine_.Decide(target_))->active);
+}
+
+TEST_F(HeadroomTest, NeedsAPolicyWithCapacity) {
+  Apply(kHeadroom);
+  const ObjectRef ref = Ref({{"policy", "plain"}, {"output", "headroom"}});
+  EXPECT_EQ(engine_.Specs(ref)->front().name, "stoker-plain-headroom");
+  const Result<DecisionPtr> decision = engine_.Decide(ref);
+  ASSERT_FALSE(decision);
+  EXPECT_EQ(decision.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(HeadroomTest, AFaultOfACountIsNoFaultOfTheTarget) {
+  upstream_.SetFault("running", "refused");
+  Apply(kHeadroom);
+  EXPECT_EQ(Target(target_), 12);
+  const Result<DecisionPtr> room = engine_.Decide(room_);
+  ASSERT_FALSE(room);
+  EXPECT_EQ(room.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(room.error().message, HasSubstr("'running' has had no good reading yet: refused"));
+}
+
+TEST_F(HeadroomTest, IsHeldAndThenAnError) {
+  Apply(kHeadroom);
+  EXPECT_EQ(Target(room_), 7);
+  upstream_.SetFault("running", "refused");
+  world_.clock.Advance(minutes(9));
+  EXPECT_EQ(Target(room_), 7);
+  EXPECT_TRUE((*engine_.Decide(room_))->held);
+  world_.clock.Advance(minutes(2));
+  EXPECT_FALSE(engine_.Decide(room_));
+  EXPECT_EQ(Target(target_), 12);
+}
+
+TEST_F(HeadroomTest, IsPushedToThoseWhoAskForIt) {
+  Apply(kHeadroom);
+  std::vector<int> room;
+  std::vector<int> target;
+  const auto one = engine_.Subscribe(
+      room_, [&](const DecisionPtr& decision) { room.push_back(decision->target_replicas); });
+  const auto two = engine_.Subscribe(
+      target_, [&](const DecisionPtr& decision) { target.push_back(decision->target_replicas); });
+  upstream_.Set("pending", 9);
+  world_.clock.Advance(seconds(15));
+  ASSERT_FALSE(room.empty());
+  EXPECT_EQ(room.back(), 0);
+  EXPECT_EQ(target.back(), 12);
+}
+
+TEST_F(HeadroomTest, WaitsForTheFirstReadingOfACount) {
+  engine_.Apply(Compile(kHeadroom));  // nothing is polled yet
+  std::optional<Result<DecisionPtr>> room;
+  engine_.DecideSoon(room_,
+                     world_.clock.MonotonicNow() + milliseconds(500),
+                     [&](Result<DecisionPtr> decision) { room = std::move(decision); });
+  EXPECT_FALSE(room);
+  world_.executor.RunReady();
+  ASSERT_TRUE(room);
+  ASSERT_TRUE(*room) << room->error().message;
+  EXPECT_EQ((**room)->target_replicas, 7);
+}
+
+TEST_F(HeadroomTest, FollowsTheConfiguration) {
+  Apply(kHeadroom);
+  EXPECT_EQ(Target(room_), 7);
+  std::string without(kHeadroom);
+  without.erase(without.find("    capacity:"),
+                without.find("  plain:") - without.find("    capacity:"));
+  Apply(without);
+  EXPECT_EQ(engine_.Decide(room_).error().code, ErrorCode::kNotFound);
+  Apply(kHeadroom);
+  EXPECT_EQ(Target(room_), 7);
+}
+
+TEST_F(HeadroomTest, NarrowedObjectsHaveNone) {
+  Apply(kHeadroom);
+  const Result<DecisionPtr> narrowed =
+      engine_.Decide(Ref({{"policy", "etl"}, {"maxReplicas", "5"}}));
+  ASSERT_TRUE(narrowed);
+  EXPECT_FALSE((*narrowed)->headroom);
+  EXPECT_EQ(upstream_.polls("running").size(), 1U);
+}
+
+TEST_F(HeadroomTest, MeasuresTheLeadTimeFromItsReadings) {
+  Apply(kHeadroom);
+  EXPECT_EQ((*engine_.Decide(target_))->headroom->lead.source, policy::LeadTime::Source::kAssumed);
+  for (int i = 0; i < 5; ++i) {
+    upstream_.Set("a", 10);
+    upstream_.Set("running", 4);
+    world_.clock.Advance(minutes(5));
+    upstream_.Set("a", 60);
+    world_.clock.Advance(seconds(90));
+    upstream_.Set("running", 24);
+    world_.clock.Advance(minutes(5));
+  }
+  const policy::LeadTime lead = (*engine_.Decide(target_))->headroom->lead;
+  EXPECT_EQ(lead.source, policy::LeadTime::Source::kMeasured);
+  EXPECT_EQ(lead.value, seconds(90));
+  EXPECT_EQ(lead.samples, 5);
+}
+
 }  // namespace
 }  // namespace stoker::adapter

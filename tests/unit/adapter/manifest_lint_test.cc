@@ -255,5 +255,46 @@ TEST(ManifestLint, ComparesBounds) {
               ElementsAre(HasSubstr("minReplicaCount is above maxReplicaCount")));
 }
 
+const char kPlaceholder[] = R"(apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: placeholders, namespace: spark}
+spec:
+  scaleTargetRef: {name: spark-placeholder}
+  minReplicaCount: 0
+  maxReplicaCount: 40
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior: {scaleUp: {tolerance: "0"}, scaleDown: {tolerance: "0"}}
+  triggers:
+    - type: external-push
+      metadata: {scalerAddress: "stoker.stoker.svc:6000", policy: etl, output: headroom}
+)";
+
+TEST(ManifestLint, PlaceholdersNeedNoFallback) { EXPECT_THAT(Lint(kPlaceholder), IsEmpty()); }
+
+TEST(ManifestLint, ComparesThePlaceholdersBounds) {
+  ManifestChecks checks;
+  checks.bounds = [](const ManifestChecks::Metadata&, const std::string&) {
+    return ManifestChecks::Bounds{0, 60};
+  };
+  EXPECT_THAT(
+      Lint(kPlaceholder, checks),
+      ElementsAre(HasSubstr("maxReplicaCount 40 caps the policy's capacity.maxExecutors 60; "
+                            "set both to the same")));
+  EXPECT_THAT(Lint(Replace(Replace(kPlaceholder, "minReplicaCount: 0", "minReplicaCount: 2"),
+                           "maxReplicaCount: 40",
+                           "maxReplicaCount: 60"),
+                   checks),
+              ElementsAre(HasSubstr("minReplicaCount 2 keeps more than the policy's least headroom "
+                                    "0; set both to the same")));
+}
+
+TEST(ManifestLint, PlaceholdersStandAlone) {
+  EXPECT_THAT(Lint(std::string(kPlaceholder) + "    - type: cpu\n"),
+              ElementsAre(HasSubstr("error: spec.triggers[0]: output: headroom stands alone")));
+  EXPECT_THAT(Lint(Replace(kPlaceholder, "kind: ScaledObject", "kind: ScaledJob")),
+              ::testing::Contains(HasSubstr("a ScaledJob would start jobs")));
+}
+
 }  // namespace
 }  // namespace stoker::adapter

@@ -187,5 +187,32 @@ TEST_F(MetricsTest, TenThousandObjectsAreOneSeriesEach) {
   EXPECT_EQ(series, 10'000U);
 }
 
+TEST(Metrics, ShowTheLeadTimeOnlyWhereItIsMeasured) {
+  const testing::FakeClock clock;
+  const Metrics metrics(clock, "0.0.0");
+  SampleDecisions world = SampleWorld();
+  const std::string text = metrics.Render(world, true);
+  EXPECT_THAT(text, HasSubstr("stoker_lead_time_seconds{policy=\"etl\",quantile=\"0.9\"} 195\n"));
+  EXPECT_THAT(text, HasSubstr("stoker_lead_time_seconds{policy=\"etl\",quantile=\"0.5\"} 95\n"));
+  policy::Decision assumed = SampleDecision();
+  assumed.headroom->lead = {};
+  world.policies[0].decision = Shared(assumed);
+  EXPECT_THAT(metrics.Render(world, true), Not(HasSubstr("lead_time")));
+}
+
+// Their replicas are no executors: a sum over objects would count those to come twice.
+TEST(Metrics, PlaceholdersHaveNoTargetExecutors) {
+  const testing::FakeClock clock;
+  const Metrics metrics(clock, "0.0.0");
+  SampleDecisions world;
+  world.objects.push_back(SampleObject("team-a", "room", "etl"));
+  world.objects.back().decision = Shared(policy::HeadroomDecision(SampleDecision()));
+  const std::string text = metrics.Render(world, true);
+  EXPECT_THAT(text,
+              HasSubstr("stoker_target_replicas{namespace=\"team-a\",scaled_object=\"room\""
+                        ",policy=\"etl\"} 6\n"));
+  EXPECT_THAT(text, Not(HasSubstr("stoker_target_executors")));
+}
+
 }  // namespace
 }  // namespace stoker::adapter

@@ -102,6 +102,25 @@ inline policy::Decision SampleDecision() {
   busy.warnings = {"results may be partial"};
 
   decision.signals = {backlog, busy};
+
+  policy::Headroom& headroom = decision.headroom.emplace();
+  headroom.executors = 6;
+  headroom.wanted_now = 30;
+  headroom.wanted_ahead = 40;
+  headroom.running = 28;
+  headroom.pending = 6;
+  headroom.lead = {
+      std::chrono::seconds(195), policy::LeadTime::Source::kMeasured, 12, std::chrono::seconds(95)};
+  policy::SignalDecision running;
+  running.name = "running";
+  running.type = "pods";
+  running.state = policy::SignalDecision::State::kFresh;
+  running.value = 28;
+  running.reading_time = testing::At("2026-01-05T08:00:00Z");
+  running.age = std::chrono::seconds(10);
+  running.up = true;
+  running.demand = 28;
+  headroom.signals = {running};
   return decision;
 }
 

@@ -92,6 +92,13 @@ TEST_F(ExplainTest, ShowsTheWholeWhyOfATarget) {
                 "  stabilization 5m  15\n"
                 "  target            15  x 2 = 30 executors\n"
                 "\n"
+                "  room for executors to come\n"
+                "  wanted within 3m15s  40  lead time measured\n"
+                "  wanted now           30\n"
+                "  running              28\n"
+                "  pending              6\n"
+                "  room                 6\n"
+                "\n"
                 "  backlog: 1 request\n"
                 "  backlog: changes next at 2026-01-05T18:00:00Z\n"
                 "  busy: localhost:9090 answered 503; the last good reading is held\n"
@@ -247,6 +254,20 @@ TEST_F(ExplainTest, AServerInTroubleIsAnUpstreamFailure) {
   });
   EXPECT_EQ(Run({.policy = "etl"}), kUpstream);
   EXPECT_EQ(err_.str(), "stoker explain: the server answered 503\n");
+}
+
+TEST_F(ExplainTest, ShowsTheRoomForExecutorsToCome) {
+  EXPECT_EQ(Run({.policy = "etl"}), kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("room for executors to come\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("wanted within 3m15s  40  lead time measured"));
+}
+
+TEST_F(ExplainTest, ShowsPlaceholdersWithoutThePolicysChain) {
+  world_.objects[0].headroom = true;
+  world_.objects[0].decision = adapter::Shared(policy::HeadroomDecision(adapter::SampleDecision()));
+  EXPECT_EQ(Run({.target = "team-a/nightly"}), kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("room for 6 executors: 40 wanted"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("combined (max)")));
 }
 
 }  // namespace

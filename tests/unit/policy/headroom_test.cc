@@ -226,5 +226,182 @@ TEST(HeadroomDecision, IsAnErrorWithoutCapacity) {
   EXPECT_EQ(decision.error->code, ErrorCode::kNotFound);
 }
 
+// --- the promises, on random windows
+// ------------------------------------------------------------
+
+class World {
+ public:
+  explicit World(unsigned seed) : random_(seed) {}
+
+  int Int(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
+
+  SignalInput Readings(int most_value) {
+    std::vector<Reading> readings;
+    int at = Int(0, 3);
+    const int count = Int(1, 12);
+    for (int i = 0; i < count; ++i, at += Int(1, 6)) {
+      readings.push_back(Int(0, 2) == 0 ? Fault(Duration(at))
+                                        : Value(Duration(at), Int(0, most_value)));
+    }
+    return Input(std::move(readings));
+  }
+
+  Policy MakePolicy() {
+    std::vector<PolicySignal> signals{Signal("a", Int(1, 3)), Signal("hours")};
+    Policy policy = PolicyOf(std::move(signals), static_cast<Combine>(Int(0, 3)));
+    policy.replicas.max = Int(5, 30);
+    policy.replicas.executors_per_replica = Int(1, 3);
+    policy.scale_down.stabilization = Duration(Int(0, 10));
+    policy = WithCapacity(std::move(policy), Int(0, 3) > 0);
+    policy.capacity->max_executors = Int(1, 60);
+    for (PolicySignal* signal : Signals(policy)) {
+      signal->timing.max_age = Duration(Int(1, 8));
+      signal->on_fault.hold = Duration(Int(0, 20));
+    }
+    return policy;
+  }
+
+  static std::vector<PolicySignal*> Signals(Policy& policy) {
+    std::vector<PolicySignal*> signals;
+    for (PolicySignal& signal : policy.signals) signals.push_back(&signal);
+    if (policy.capacity->running) signals.push_back(&*policy.capacity->running);
+    if (policy.capacity->pending) signals.push_back(&*policy.capacity->pending);
+    return signals;
+  }
+
+  std::vector<SignalInput> MakeInputs() {
+    std::vector<ScheduledChange> changes;
+    for (int at = Int(0, 30); at < 90; at += Int(1, 30)) {
+      changes.push_back({After(Duration(at)), double(Int(0, 20))});
+    }
+    return {Readings(20), Schedule(Readings(20), std::move(changes))};
+  }
+
+  CapacityInput MakeCounts() { return Counts(Readings(20), Readings(10), Duration(Int(0, 20))); }
+  WallTime Now() { return After(Duration(Int(0, 60))); }
+
+ private:
+  std::mt19937 random_;
+};
+
+TEST(HeadroomProperties, NeverTouchesTheTarget) {
+  World world(1);
+  for (int i = 0; i < 3000; ++i) {
+    const Policy policy = world.MakePolicy();
+    const auto inputs = world.MakeInputs();
+    const WallTime now = world.Now();
+    Policy plain = policy;
+    plain.capacity.reset();
+    const Decision with = Decide(policy, inputs, now, world.MakeCounts());
+    const Decision without = Decide(plain, inputs, now);
+    ASSERT_EQ(with.error.has_value(), without.error.has_value());
+    ASSERT_EQ(with.target_replicas, without.target_replicas);
+    ASSERT_EQ(with.stepped, without.stepped);
+    ASSERT_EQ(with.bound, without.bound);
+    ASSERT_EQ(with.active, without.active);
+    ASSERT_EQ(with.held, without.held);
+  }
+}
+
+TEST(HeadroomProperties, HoldsUntilValidUntil) {
+  World world(2);
+  int later = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const Policy policy = world.MakePolicy();
+    const auto inputs = world.MakeInputs();
+    const CapacityInput counts = world.MakeCounts();
+    const WallTime now = world.Now();
+    const Decision decision = Decide(policy, inputs, now, counts);
+    ASSERT_GT(decision.valid_until, now);
+    for (WallTime at = now + 1ms; at < std::min(decision.valid_until, now + 40ms); at += 1ms) {
+      ++later;
+      const Decision same = Decide(policy, inputs, at, counts);
+      ASSERT_EQ(same.headroom->error.has_value(), decision.headroom->error.has_value());
+      if (decision.headroom->error) continue;
+      ASSERT_EQ(same.headroom->executors, decision.headroom->executors);
+      ASSERT_EQ(same.headroom->wanted_ahead, decision.headroom->wanted_ahead);
+      ASSERT_EQ(same.headroom->held, decision.headroom->held);
+    }
+  }
+  EXPECT_GT(later, 2000);
+}
+
+// A fault of a count makes an error, or at least what its last good reading gives.
+TEST(HeadroomProperties, FaultsNeverShrink) {
+  World world(3);
+  int held = 0;
+  for (int i = 0; i < 5000; ++i) {
+    const Policy policy = world.MakePolicy();
+    const auto inputs = world.MakeInputs();
+    const CapacityInput counts = world.MakeCounts();
+    const WallTime now = world.Now();
+    const Decision decision = Decide(policy, inputs, now, counts);
+    if (decision.headroom->error || !policy.capacity->running) continue;
+    const auto last = [&](const SignalInput& input) {
+      std::vector<Reading> readings;
+      for (const Reading& reading : *input.window) {
+        if (reading.time <= now && reading.kind == Reading::Kind::kValue) readings = {reading};
+      }
+      readings.at(0).time = now;
+      return Input(std::move(readings));
+    };
+    const Decision fresh = Decide(
+        policy, inputs, now, Counts(last(counts.running), last(counts.pending), counts.lead.value));
+    ASSERT_FALSE(fresh.headroom->error);
+    ASSERT_GE(decision.headroom->executors, fresh.headroom->executors);
+    if (decision.headroom->held) ++held;
+  }
+  EXPECT_GT(held, 300);
+}
+
+// Pods only move from pending to running, whatever of it is seen: room is never taken from the
+// others.
+TEST(HeadroomProperties, PodsThatMoveTakeRoomOnce) {
+  World world(4);
+  int held = 0;
+  for (int i = 0; i < 5000; ++i) {
+    Policy policy = WithCapacity(PolicyOf({Signal("a")}));
+    for (PolicySignal* signal : World::Signals(policy)) signal->on_fault.hold = 1h;
+    const int pods = world.Int(0, 20);
+    int running = 0;
+    std::vector<Reading> runs;
+    std::vector<Reading> waits;
+    for (int at = 0; at < 20; ++at) {
+      running = std::min(pods, running + world.Int(0, 3));
+      runs.push_back(at > 0 && world.Int(0, 2) == 0 ? Fault(Duration(at))
+                                                    : Value(Duration(at), running));
+      waits.push_back(at > 0 && world.Int(0, 2) == 0 ? Fault(Duration(at))
+                                                     : Value(Duration(at), pods - running));
+    }
+    const Decision decision = Decide(policy,
+                                     std::vector{Input({Value(0s, 25)})},
+                                     After(19ms),
+                                     Counts(Input(std::move(runs)), Input(std::move(waits))));
+    ASSERT_FALSE(decision.headroom->error);
+    ASSERT_GE(decision.headroom->executors, 25 - pods);
+    if (decision.headroom->held) ++held;
+  }
+  EXPECT_GT(held, 1000);
+}
+
+TEST(HeadroomProperties, MoreDemandNeverMakesLessRoom) {
+  World world(5);
+  for (int i = 0; i < 3000; ++i) {
+    const Policy policy = world.MakePolicy();
+    if (!policy.capacity->running) continue;
+    auto inputs = world.MakeInputs();
+    const CapacityInput counts = world.MakeCounts();
+    const WallTime now = world.Now();
+    const Decision before = Decide(policy, inputs, now, counts);
+    std::vector<Reading> more = *inputs[0].window;
+    for (Reading& reading : more) reading.value += world.Int(0, 5);
+    inputs[0].window = std::make_shared<const std::vector<Reading>>(std::move(more));
+    const Decision after = Decide(policy, inputs, now, counts);
+    ASSERT_EQ(before.headroom->error.has_value(), after.headroom->error.has_value());
+    if (before.headroom->error) continue;
+    ASSERT_GE(after.headroom->executors, before.headroom->executors);
+  }
+}
+
 }  // namespace
 }  // namespace stoker::policy

@@ -113,6 +113,48 @@ TEST_F(ApiTest, ATargetIsExplainedWhole) {
   EXPECT_EQ(items[0]["definition"]["signals"][0]["target_size"], 5);
 }
 
+TEST_F(ApiTest, TheHeadroomIsShown) {
+  const json list = Read("/api/v1/policies");
+  const json& brief = list["items"][0]["decision"]["headroom"];
+  EXPECT_EQ(brief["headroom_executors"], 6);
+  EXPECT_EQ(brief["wanted_executors"], 30);
+  EXPECT_EQ(brief["wanted_ahead_executors"], 40);
+  EXPECT_EQ(brief["running_executors"], 28);
+  EXPECT_EQ(brief["pending_executors"], 6);
+  EXPECT_EQ(brief["lead_seconds"], 195);
+  EXPECT_EQ(brief["lead_source"], "measured");
+  EXPECT_EQ(brief["lead_samples"], 12);
+  EXPECT_EQ(brief["error"], nullptr);
+  const json whole = Read("/api/v1/policies/etl");
+  EXPECT_EQ(whole["decision"]["headroom"]["signals"][0]["name"], "running");
+  EXPECT_THAT(
+      whole["decision"]["summary"],
+      HasSubstr("makes room for 6 (40 wanted within 3m15s, measured; 28 running; 6 pending)"));
+}
+
+TEST_F(ApiTest, AnUnknownHeadroomIsNoNumber) {
+  policy::Decision decision = SampleDecision();
+  decision.headroom->error = Error{ErrorCode::kUnavailable, "capacity: no reading"};
+  world_.policies[0].decision = Shared(decision);
+  const json policy = Read("/api/v1/policies/etl")["decision"];
+  EXPECT_EQ(policy["headroom"]["headroom_executors"], nullptr);
+  EXPECT_EQ(policy["headroom"]["error"]["code"], "unavailable");
+  EXPECT_EQ(policy["target_replicas"], 15);
+  decision.headroom.reset();
+  world_.policies[0].decision = Shared(decision);
+  EXPECT_EQ(Read("/api/v1/policies/etl")["decision"]["headroom"], nullptr);
+}
+
+TEST_F(ApiTest, PlaceholdersShowTheHeadroomAsTheirTarget) {
+  world_.objects[0].headroom = true;
+  world_.objects[0].decision = Shared(policy::HeadroomDecision(SampleDecision()));
+  const json item = Read("/api/v1/targets/team-a/nightly")["items"][0];
+  EXPECT_EQ(item["output"], "headroom");
+  EXPECT_EQ(item["decision"]["target_replicas"], 6);
+  EXPECT_EQ(item["decision"]["summary"],
+            "room for 6 executors: 40 wanted within 3m15s, measured; 28 running; 6 pending");
+}
+
 TEST_F(ApiTest, AllTriggersOfAnObjectAreShown) {
   world_.objects.push_back(SampleObject("team-a", "nightly", "hours"));
   world_.objects.push_back(SampleObject("team-a", "nightly", "etl"));

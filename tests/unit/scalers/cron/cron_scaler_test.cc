@@ -75,6 +75,38 @@ TEST_F(CronScaler, DependsOnTheSlotAlone) {
   }
 }
 
+TEST_F(CronScaler, TellsWhatIsToCome) {
+  const auto source = ParseYaml(kOfficeHours)->make_source();
+  using Changes = std::vector<ScheduledChange>;
+  const ScheduledChange opens{At("2026-01-05T13:00:00Z"), 10};
+  const ScheduledChange closes{At("2026-01-05T23:00:00Z"), 0};
+  EXPECT_EQ(*Poll(*source, "2026-01-05T12:00:00Z").upcoming, (Changes{opens, closes}));
+  EXPECT_EQ(*Poll(*source, "2026-01-06T01:00:00Z").upcoming,
+            (Changes{{At("2026-01-06T13:00:00Z"), 10}}));
+  EXPECT_TRUE(Poll(*source, "2026-01-10T15:00:00Z").upcoming->empty()) << "on Saturday";
+}
+
+// What replicas that polled at different times tell is the same, as far as it is looked at.
+TEST_F(CronScaler, TellsTheSameFromAnyPoll) {
+  const auto source = ParseYaml(kOfficeHours)->make_source();
+  const auto ahead = [](const Observation& observation, WallTime slot) {
+    std::vector<ScheduledChange> changes;
+    for (const ScheduledChange& change : *observation.upcoming) {
+      if (change.time > slot && change.time <= slot + kScheduleAhead) changes.push_back(change);
+    }
+    return changes;
+  };
+  std::size_t told = 0;
+  for (WallTime slot = At("2026-01-08T00:00:00Z"); slot < At("2026-01-13T00:00:00Z");
+       slot += std::chrono::minutes(17)) {
+    const auto fresh = ParseYaml(kOfficeHours)->make_source();
+    const auto changes = ahead(Poll(*source, FormatTime(slot)), slot);
+    ASSERT_EQ(changes, ahead(Poll(*fresh, FormatTime(slot)), slot)) << FormatTime(slot);
+    told += changes.size();
+  }
+  EXPECT_GT(told, 50U);
+}
+
 TEST_F(CronScaler, SeveralWindows) {
   const auto definition = ParseYaml(
       "timezone: UTC\n"

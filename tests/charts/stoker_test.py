@@ -61,6 +61,8 @@ MISTAKES = {
     "config: {server: {expander: {enabled: true}}}": "config.server.expander: the chart sets it",
     "expander: {enabled: true}": "set tls.certManager.enabled, or tls.secretName",
     "placeholders: {priorityClass: {value: 0}}": "value",
+    "{tls: {enabled: true, secretName: a}, config: {policies: {a: {capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}}":
+        "placeholders.authentication: with tls.enabled",
     "config: {policies: {a: {capacity: {mechanism: placeholder, executor: {preset: medium}}}}}":
         "config.policies.a.capacity.executor: set cpu and memory",
     "config: {server: {grpc: {listen: '0.0.0.0:7000'}}}": "config.server.grpc.listen: the chart sets it",

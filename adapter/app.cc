@@ -4,11 +4,13 @@
 #include <mutex>
 #include <utility>
 
+#include "adapter/capacity_controller.h"
 #include "adapter/compile.h"
 #include "adapter/engine.h"
 #include "adapter/grpc/expander_server.h"
 #include "adapter/grpc/grpc_server.h"
 #include "adapter/http/api.h"
+#include "adapter/http/hints_api.h"
 #include "adapter/http/http_server.h"
 #include "adapter/http/manual_api.h"
 #include "adapter/http/peers_api.h"
@@ -17,6 +19,7 @@
 #include "capacity/choice_log.h"
 #include "config/document.h"
 #include "config/watcher.h"
+#include "config/yaml_json.h"
 #include "core/environment.h"
 #include "core/net_address.h"
 #include "core/thread_executor.h"
@@ -24,6 +27,8 @@
 #include "upstream/http/beast_transport.h"
 #include "upstream/http/name_resolver.h"
 #include "upstream/http/observed_transport.h"
+#include "upstream/kubernetes/client.h"
+#include "upstream/kubernetes/lease.h"
 
 namespace stoker::adapter {
 
@@ -137,12 +142,19 @@ struct App::Impl {
   capacity::ChoiceLog choices;
   std::unique_ptr<ThreadExecutor> expander_pool;
   std::unique_ptr<ExpanderServer> expander;  ///< null without server.expander
+  std::mutex cluster_mutex;
+  std::unique_ptr<kubernetes::Client> cluster;  ///< guarded by cluster_mutex; null until needed
+  std::unique_ptr<kubernetes::Lease> lease;     ///< likewise, and until we may write
+  std::unique_ptr<CapacityController> capacity;
   std::unique_ptr<config::Watcher> watcher;
   bool stopped = false;
 
   Status Start();
   Status MakePeers(const ServerConfig& server);
   Status StartExpander(const ExpanderListener& listener);
+  void MakeCapacity();
+  Result<kubernetes::Client*> Cluster();
+  bool HoldsLease();
   void Reload();
   void Stop();
   Status Ready();
@@ -207,6 +219,62 @@ Status App::Impl::StartExpander(const ExpanderListener& listener) {
   return {};
 }
 
+/// Not before somebody needs it: a laptop's kubeconfig is of no interest to most.
+Result<kubernetes::Client*> App::Impl::Cluster() {
+  const std::scoped_lock lock(cluster_mutex);
+  if (!cluster) {
+    Result<std::unique_ptr<kubernetes::Client>> client =
+        kubernetes::Client::Load({.yaml = config::YamlToJson},
+                                 {clock,
+                                  random,
+                                  environment,
+                                  files,
+                                  transports,
+                                  metrics,
+                                  std::make_shared<http::SystemWaiter>()});
+    if (!client) return Fail(client.error());
+    cluster = std::move(*client);
+  }
+  return cluster.get();
+}
+
+bool App::Impl::HoldsLease() {
+  const Result<kubernetes::Client*> client = Cluster();
+  if (!client) return false;
+  const std::scoped_lock lock(cluster_mutex);
+  if (!lease) {
+    const capacity::LeaseName& name = engine->config()->capacity.lease;
+    lease = std::make_unique<kubernetes::Lease>(
+        kubernetes::LeaseOptions{
+            .name_space = name.name_space.empty() ? (*client)->name_space() : name.name_space,
+            .name = name.name,
+            .identity = MakeInstance(random)},
+        kubernetes::Lease::Deps{**client, clock, pool, random, logger});
+    lease->Start();
+  }
+  return lease->held();
+}
+
+void App::Impl::MakeCapacity() {
+  const auto own = [this] {
+    const std::vector<capacity::ChoiceRecord> recent = choices.Recent();
+    capacity::OwnView view{.expander = expander != nullptr, .last_choice = std::nullopt};
+    if (!recent.empty()) view.last_choice = recent.front().time;
+    return view;
+  };
+  capacity = std::make_unique<CapacityController>(
+      CapacityController::Deps{*engine,
+                               [this] { return engine->config()->capacity; },
+                               [this] { return Cluster(); },
+                               [this] { return HoldsLease(); },
+                               own,
+                               nullptr,
+                               clock,
+                               pool,
+                               metrics,
+                               logger});
+}
+
 Status App::Impl::Start() {
   const std::scoped_lock lock(reload_mutex);  // a change seen meanwhile is read when we are up
   if (!options.config_paths.empty()) {
@@ -241,6 +309,8 @@ Status App::Impl::Start() {
   manual->AddRoutes(*api);
   if (server.manual.keda_e2e) manual->AddKedaE2eRoutes(*api);
   AddPeerRoutes(*api, peers.get());
+  MakeCapacity();
+  AddHintsRoute(*api, *engine, capacity.get(), choices);
 
   Result<std::unique_ptr<HttpServer>> probe_server =
       HttpServer::Start({.listen = server.probes_listen, .tls = std::nullopt, .threads = 2},
@@ -265,6 +335,8 @@ Status App::Impl::Start() {
   if (server.expander) {
     if (Status started = StartExpander(*server.expander); !started) return started;
   }
+
+  capacity->Start();
 
   logger.Info("stoker is up",
               {{"version", options.version},
@@ -305,6 +377,8 @@ void App::Impl::Stop() {
   if (std::exchange(stopped, true)) return;
   draining = true;
   watcher.reset();
+  if (capacity) capacity->Stop();
+  if (lease) lease->Stop();
   if (expander) expander->Drain(options.drain);
   if (expander_pool) expander_pool->Stop();
   if (grpc) grpc->Drain(options.drain);

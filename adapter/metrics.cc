@@ -217,6 +217,23 @@ class LeadTimeGauges {
                  "summary"};
 };
 
+void AddCapacity(const CapacityGauges& capacity, Families& out) {
+  Gauges nodes("stoker_capacity_wanted_nodes",
+               "Nodes that all executors wanted within the lead times would take, were they all of "
+               "this shape.");
+  Gauges buffers("stoker_capacity_buffer_replicas",
+                 "Executors that the policy's CapacityBuffer or ProvisioningRequest makes room "
+                 "for.");
+  for (const auto& [shape, count] : capacity.wanted_nodes) {
+    nodes.Add(LabelText({{"shape", shape}}), static_cast<double>(count));
+  }
+  for (const auto& [policy, count] : capacity.buffer_replicas) {
+    buffers.Add(LabelText({{"policy", policy}}), static_cast<double>(count));
+  }
+  Move(std::move(nodes), out);
+  Move(std::move(buffers), out);
+}
+
 }  // namespace
 
 struct Metrics::Impl {
@@ -273,6 +290,9 @@ struct Metrics::Impl {
           .Help("Sibling replicas by whether they answer: reached or unreachable.")
           .Register(registry),
       {"state"}};
+  mutable std::mutex capacity_mutex;
+  CapacityGauges capacity;  ///< guarded by capacity_mutex
+
   prometheus::Gauge& reload_successful =
       Gauge("stoker_config_last_reload_successful",
             "1 when the configuration was accepted the last time it was read.");
@@ -320,6 +340,11 @@ void Metrics::OnPeers(int reached, int unreachable) {
   impl_->peers.With({"unreachable"}).Set(unreachable);
 }
 
+void Metrics::OnCapacity(const CapacityGauges& gauges) {
+  const std::scoped_lock lock(impl_->capacity_mutex);
+  impl_->capacity = gauges;
+}
+
 std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
   Families families;
   for (prometheus::MetricFamily& family : impl_->registry.Collect()) {
@@ -350,6 +375,10 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
   }
   std::move(signals).MoveTo(families);
   std::move(lead_times).MoveTo(families);
+  {
+    const std::scoped_lock lock(impl_->capacity_mutex);
+    AddCapacity(impl_->capacity, families);
+  }
 
   std::size_t size = 0;
   for (const auto& [name, text] : families) size += text.size();

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapter/capacity_controller.h"
 #include "adapter/decisions.h"
 #include "adapter/engine.h"
 #include "adapter/poller.h"
@@ -20,7 +21,8 @@ namespace stoker::adapter {
 class Metrics final : public UpstreamObserver,
                       public PollObserver,
                       public DecisionObserver,
-                      public PeersObserver {
+                      public PeersObserver,
+                      public CapacityObserver {
  public:
   /// `clock` must outlive this.
   Metrics(const Clock& clock, const std::string& version);
@@ -33,6 +35,7 @@ class Metrics final : public UpstreamObserver,
               Duration took) override;
   void OnDecision(std::string_view policy, policy::Bound bound) override;
   void OnPeers(int reached, int unreachable) override;
+  void OnCapacity(const CapacityGauges& gauges) override;
   /// `method`: a method of our services, "GetMetrics"; `code`: "OK", "UNAVAILABLE", ...
   void OnGrpcRequest(std::string_view method, std::string_view code, Duration took);
   void OnConfigReload(bool successful);

@@ -25,7 +25,7 @@ constexpr Duration kPatience = std::chrono::minutes(2);
 constexpr std::size_t kLongestText = 200;
 constexpr std::size_t kMostTexts = 3;
 
-constexpr std::array<std::pair<Blocker, std::string_view>, 11> kNames{
+constexpr std::array<std::pair<Blocker, std::string_view>, 12> kNames{
     {{Blocker::kQuota, "quota"},
      {Blocker::kGated, "gated"},
      {Blocker::kNothingFits, "nothing_fits"},
@@ -36,7 +36,8 @@ constexpr std::array<std::pair<Blocker, std::string_view>, 11> kNames{
      {Blocker::kExpander, "expander"},
      {Blocker::kNoAutoscaler, "no_autoscaler"},
      {Blocker::kCooldown, "cooldown"},
-     {Blocker::kInProgress, "in_progress"}}};
+     {Blocker::kInProgress, "in_progress"},
+     {Blocker::kUnknown, "unknown"}}};
 
 std::string Cut(std::string_view text) {
   return text.size() <= kLongestText ? std::string(text)

@@ -29,9 +29,10 @@ enum class Blocker : std::uint8_t {
   kNoAutoscaler,  ///< nobody adds nodes: its status is missing or old
   kCooldown,      ///< pods are younger than the autoscaler waits for
   kInProgress,    ///< nodes are on their way
+  kUnknown,       ///< something could not be asked; never of Diagnose
 };
 /// "quota", "gated", "nothing_fits", "maximum", "cluster_limit", "back_off", "not_ready",
-/// "expander", "no_autoscaler", "cooldown", "in_progress".
+/// "expander", "no_autoscaler", "cooldown", "in_progress", "unknown".
 std::string_view BlockerName(Blocker blocker);
 
 /// A pod without a node.

@@ -67,6 +67,8 @@ Result<PageRequest> ReadPageRequest(const std::vector<std::pair<std::string, std
   return page;
 }
 
+std::string NextPage(const std::string& last) { return ToHex(last); }
+
 HttpReply PageReply(Json items, const std::string* last) {
   Json answer{{"items", std::move(items)}};
   if (last != nullptr) answer["next"] = ToHex(*last);

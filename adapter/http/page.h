@@ -27,6 +27,9 @@ Result<PageRequest> ReadPageRequest(const std::vector<std::pair<std::string, std
 /// {"items": [...], "next": ...}; `last` is the key of the last item when there are more.
 HttpReply PageReply(Json items, const std::string* last);
 
+/// The `next` of a page whose last item has this key.
+std::string NextPage(const std::string& last);
+
 /// Views by key. Equal keys (two triggers of one object) are told apart by their number.
 template <class View>
 std::map<std::string, const View*> ByKey(const std::vector<View>& views,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapter/http/bearer_auth.h"
+#include "adapter/http/hints_api.h"
 #include "adapter/http/manual_api.h"
 #include "adapter/http/peers_api.h"
 #include "core/text.h"
@@ -54,6 +55,7 @@ class ApiTest : public ::testing::Test {
   BearerAuth auth_{Listener(), fakes_.files};
   Api api_{{world_, metrics_, auth_, true}};
   scalers::PushedValues values_;
+  capacity::ChoiceLog choices_;
   ManualApi manual_{{world_, values_, fakes_.clock, fakes_.logger, nullptr}};
 };
 
@@ -335,6 +337,7 @@ TEST_F(ApiTest, EveryRouteIsDescribedAndNothingElse) {
   manual_.AddRoutes(api_);
   const json document = Read("/openapi.json");
   AddPeerRoutes(api_, nullptr);
+  AddHintsRoute(api_, world_, nullptr, choices_);
   std::vector<std::string> described;
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
@@ -414,6 +417,60 @@ TEST_F(ApiTest, AnswersFitTheirDescription) {
                document["components"]["schemas"]["Error"],
                json::parse(Get("/nowhere").body),
                "error");
+}
+
+TEST_F(ApiTest, HintsTellHeadroomAndChoices) {
+  AddHintsRoute(api_, world_, nullptr, choices_);
+  policy::Policy policy = SamplePolicy();
+  policy.capacity.emplace();
+  policy.capacity->mechanism = policy::Mechanism::kBuffer;
+  policy::Decision decision = SampleDecision();
+  decision.headroom.emplace();
+  decision.headroom->executors = 6;
+  decision.headroom->wanted_now = 30;
+  decision.headroom->wanted_ahead = 40;
+  decision.headroom->running = 34;
+  decision.headroom->lead.source = policy::LeadTime::Source::kMeasured;
+  PolicyView known{.name = "known",
+                   .retired = false,
+                   .definition = std::make_shared<const policy::Policy>(policy),
+                   .decision = std::make_shared<const policy::Decision>(decision)};
+  decision.headroom->error = Error{ErrorCode::kUnavailable, "running: no reading for 31m"};
+  PolicyView unknown = known;
+  unknown.name = "unknown";
+  unknown.decision = std::make_shared<const policy::Decision>(decision);
+  world_.policies.push_back(unknown);
+  world_.policies.push_back(known);
+  capacity::ChoiceRecord record{.time = testing::At("2026-01-05T08:00:00Z"), .options = 2};
+  record.choice.verdicts = {{.group = "spot-a", .chosen = true, .spot = true, .why = "cheapest"}};
+  choices_.Add(record);
+
+  const json hints = Read("/api/v1/hints");
+  ASSERT_EQ(hints["items"].size(), 2U) << "policies without capacity have none";
+  EXPECT_EQ(hints["items"][0]["policy"], "known");
+  EXPECT_EQ(hints["items"][0]["mechanism"], "buffer");
+  EXPECT_EQ(hints["items"][0]["headroom_executors"], 6);
+  EXPECT_EQ(hints["items"][0]["running_executors"], 34);
+  EXPECT_EQ(hints["items"][0]["pending_executors"], nullptr);
+  EXPECT_EQ(hints["items"][0]["lead_seconds"], 240);
+  EXPECT_EQ(hints["items"][0]["lead_measured"], true);
+  EXPECT_EQ(hints["items"][0]["error"], nullptr);
+  EXPECT_EQ(hints["items"][1]["headroom_executors"], nullptr) << "nobody knows";
+  EXPECT_EQ(hints["items"][1]["error"], "running: no reading for 31m");
+  EXPECT_EQ(hints["expander"]["choices"][0]["node_groups"][0]["node_group"], "spot-a");
+  const json document = Read("/openapi.json");
+  CheckAgainst(document,
+               document["paths"]["/api/v1/hints"]["get"]["responses"]["200"]["content"]
+                       ["application/json"]["schema"],
+               hints,
+               "hints");
+
+  const json first = Read("/api/v1/hints", {{"limit", "1"}});
+  ASSERT_EQ(first["items"].size(), 1U);
+  const json second = Read("/api/v1/hints", {{"next", first["next"].get<std::string>()}});
+  ASSERT_EQ(second["items"].size(), 1U);
+  EXPECT_EQ(second["items"][0]["policy"], "unknown");
+  EXPECT_FALSE(second.contains("next"));
 }
 
 }  // namespace

@@ -1,0 +1,384 @@
+#include "adapter/capacity_controller.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <utility>
+
+#include "adapter/cluster_observer.h"
+#include "capacity/object_diff.h"
+#include "core/units.h"
+#include "upstream/kubernetes/json.h"
+
+namespace stoker::adapter {
+namespace {
+
+using capacity::Headroom;
+using kubernetes::Find;
+using kubernetes::Reason;
+using kubernetes::Resource;
+using kubernetes::Text;
+using nlohmann::json;
+using policy::Mechanism;
+
+constexpr const char* kGroup = "autoscaling.x-k8s.io";
+/// Where the fingerprint of what was applied stands, so that a field that is no longer wanted shows
+/// as a difference, too.
+constexpr const char* kFingerprint = "stoker/fingerprint";
+/// Of objects, where no cluster says in which namespace we are.
+constexpr const char* kNamespace = "stoker";
+
+bool TellsTheCluster(const PolicyView& view) {
+  return !view.retired && view.definition && view.definition->capacity &&
+         view.definition->capacity->mechanism.value_or(Mechanism::kNone) != Mechanism::kNone;
+}
+
+Resource BufferOf(const Headroom& headroom) {
+  return {kGroup, "v1beta1", "capacitybuffers", headroom.name_space, headroom.name};
+}
+Resource TemplateOf(const Headroom& headroom) {
+  return {"", "v1", "podtemplates", headroom.name_space, headroom.name};
+}
+Resource RequestOf(const Headroom& headroom, const std::string& name) {
+  return {kGroup, "v1", "provisioningrequests", headroom.name_space, name};
+}
+
+json Plain(const capacity::Json& object) { return json::parse(object.dump()); }
+
+/// FNV-1a.
+std::string Fingerprint(const std::string& text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::uint64_t hash = 14695981039346656037U;
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 1099511628211U;
+  }
+  std::string out;
+  for (int shift = 60; shift >= 0; shift -= 4)
+    out += kHex[(hash >> static_cast<unsigned>(shift)) & 15U];
+  return out;
+}
+
+/// With the fingerprint of all but `changing`, which is compared by itself.
+json Marked(json object, const char* changing) {
+  json fixed = object;
+  if (fixed.contains("spec")) fixed["spec"].erase(changing);
+  object["metadata"]["annotations"][kFingerprint] = Fingerprint(fixed.dump());
+  return object;
+}
+
+bool IsOurs(const json& live, const Headroom& headroom) {
+  const auto labels = capacity::HeadroomLabels(headroom);
+  return std::all_of(labels.begin(), labels.end(), [&](const auto& label) {
+    return Text(live, {"metadata", "labels", label.first}) == label.second;
+  });
+}
+
+std::string LabelSelector(const Headroom& headroom) {
+  std::string text;
+  for (const auto& [key, value] : capacity::HeadroomLabels(headroom)) {
+    text.append(text.empty() ? "" : ",").append(key).append("=").append(value);
+  }
+  return text;
+}
+
+std::int64_t Integer(const json* value) {
+  return value != nullptr && value->is_number_integer() ? value->get<std::int64_t>() : 0;
+}
+
+std::int64_t CountOf(const json& request) {
+  const json* sets = Find(request, {"spec", "podSets"});
+  if (sets == nullptr || !sets->is_array()) return 0;
+  std::int64_t count = 0;
+  for (const json& set : *sets) count += Integer(Find(set, {"count"}));
+  return count;
+}
+
+/// Whether it holds nothing any more: its booking is over, or it failed.
+bool IsOver(const json& request) {
+  const json* conditions = Find(request, {"status", "conditions"});
+  if (conditions == nullptr || !conditions->is_array()) return false;
+  return std::any_of(conditions->begin(), conditions->end(), [](const json& condition) {
+    const std::string type = Text(condition, {"type"});
+    const bool ends = type == "BookingExpired" || type == "CapacityRevoked" || type == "Failed";
+    return ends && Text(condition, {"status"}) == "True";
+  });
+}
+
+}  // namespace
+
+std::map<std::string, std::int64_t> WantedNodes(const std::vector<capacity::NodeShape>& shapes,
+                                                const std::vector<Headroom>& wanted) {
+  std::map<std::string, std::int64_t> nodes;
+  for (const capacity::NodeShape& shape : shapes) {
+    std::int64_t sum = 0;
+    bool fits = true;
+    for (const Headroom& headroom : wanted) {
+      const std::int64_t per_node = capacity::ExecutorsPerNode(shape, headroom.requests);
+      fits = fits && per_node > 0;
+      if (per_node > 0) sum += (headroom.executors + per_node - 1) / per_node;
+    }
+    if (fits) nodes[shape.name] = sum;
+  }
+  return nodes;
+}
+
+struct CapacityController::Core : std::enable_shared_from_this<CapacityController::Core> {
+  explicit Core(Deps the_deps) : deps(std::move(the_deps)) {}
+
+  /// One object that should be so.
+  struct Wish {
+    Resource resource;
+    json desired;
+  };
+
+  void Schedule(MonoTime when) {
+    deps.executor.PostAt(when, [weak = weak_from_this()] {
+      const std::shared_ptr<Core> core = weak.lock();
+      if (!core) return;
+      const std::scoped_lock lock(core->round);
+      if (core->stop.stop_requested()) return;
+      core->Round();
+      core->Schedule(core->deps.clock.MonotonicNow() + kEvery);
+    });
+  }
+
+  void Round() {
+    config = deps.config();
+    deadline = deps.clock.MonotonicNow() + kTimeout;
+    const std::vector<PolicyView> views = deps.decisions.Policies();
+    client = nullptr;
+    std::string own_namespace = kNamespace;
+    if (std::any_of(views.begin(), views.end(), TellsTheCluster)) {
+      const Result<kubernetes::Client*> loaded = deps.client();
+      if (loaded) {
+        client = *loaded;
+        own_namespace = client->name_space();
+      } else {
+        no_client = loaded.error().message;
+      }
+    }
+    std::vector<CapacityStatus> next;
+    std::vector<Headroom> headrooms;
+    std::vector<Headroom> wanted;
+    CapacityGauges gauges;
+    for (const PolicyView& view : views) {
+      if (view.retired || !view.definition || !view.definition->capacity) continue;
+      Result<Headroom> headroom = capacity::MakeHeadroom(*view.definition, config, own_namespace);
+      if (!headroom) continue;  // no executor is described, so nobody is told of any
+      CapacityStatus status;
+      status.policy = view.name;
+      status.mechanism = headroom->mechanism;
+      const policy::Headroom* decided =
+          view.decision && view.decision->headroom ? &*view.decision->headroom : nullptr;
+      if (decided == nullptr) {
+        status.error = "there is no decision yet";
+      } else if (decided->error) {
+        status.error = decided->error->message;
+      } else {
+        headroom->executors = std::min<std::int64_t>(decided->executors, headroom->max_executors);
+        wanted.push_back(*headroom);
+        wanted.back().executors = std::max(decided->wanted_now, decided->wanted_ahead);
+      }
+      Handle(*headroom, status);
+      if (status.there) gauges.buffer_replicas[status.policy] = *status.there;
+      headrooms.push_back(*std::move(headroom));
+      next.push_back(std::move(status));
+    }
+    if (client != nullptr) Explain(headrooms, next);
+    if (!wanted.empty()) gauges.wanted_nodes = WantedNodes(config.node_shapes, wanted);
+    deps.observer.OnCapacity(gauges);
+    const std::scoped_lock lock(mutex);
+    statuses = std::move(next);
+  }
+
+  void Handle(const Headroom& headroom, CapacityStatus& status) {
+    if (status.mechanism == Mechanism::kBuffer) {
+      status.object = "CapacityBuffer " + headroom.name_space + "/" + headroom.name;
+    } else if (status.mechanism == Mechanism::kProvisioningRequest) {
+      status.object = "ProvisioningRequest " + headroom.name_space + "/" + headroom.name + "-*";
+    } else {
+      return;
+    }
+    if (!status.error.empty()) return;
+    if (client == nullptr) {
+      status.error = no_client;
+      return;
+    }
+    const auto last = written.find(headroom.policy);
+    if (last != written.end()) status.written = last->second;
+    if (status.mechanism == Mechanism::kBuffer) {
+      Buffer(headroom, status);
+    } else {
+      Request(headroom, status);
+    }
+  }
+
+  void Buffer(const Headroom& headroom, CapacityStatus& status) {
+    const Wish pod{TemplateOf(headroom), Marked(Plain(capacity::PodTemplate(headroom)), "")};
+    const Wish buffer{BufferOf(headroom),
+                      Marked(Plain(capacity::CapacityBuffer(headroom)), "replicas")};
+    // The template first: a buffer without one is an error of the autoscaler's.
+    if (!Bring(pod, headroom, status, nullptr)) return;
+    json live;
+    if (!Bring(buffer, headroom, status, &live)) return;
+    if (!live.is_null()) status.there = Integer(Find(live, {"spec", "replicas"}));
+  }
+
+  void Request(const Headroom& headroom, CapacityStatus& status) {
+    auto list = client->List(RequestOf(headroom, ""),
+                             {.labels = LabelSelector(headroom), .fields = ""},
+                             deadline,
+                             stop.get_token());
+    if (!list) return Fault(list.error(), status);
+    std::string kept;
+    std::int64_t most = 0;
+    for (const json& request : list->items) {
+      const std::int64_t count = CountOf(request);
+      if (IsOver(request) || count <= most) continue;
+      most = count;
+      kept = Text(request, {"metadata", "name"});
+    }
+    status.there = most;
+    const bool anew = headroom.executors > most;
+    if (headroom.executors == 0 || anew) kept.clear();
+    if (anew) {
+      const Wish pod{TemplateOf(headroom), Marked(Plain(capacity::PodTemplate(headroom)), "")};
+      if (!Bring(pod, headroom, status, nullptr)) return;
+      const json desired = Plain(capacity::ProvisioningRequest(headroom));
+      const std::string name = Text(desired, {"metadata", "name"});
+      const bool taken = std::any_of(list->items.begin(), list->items.end(), [&](const json& one) {
+        return Text(one, {"metadata", "name"}) == name;
+      });
+      // One that is over has to go before its name is free.
+      if (!taken) {
+        status.diff.push_back(name + ": create, for " + std::to_string(headroom.executors) +
+                              " executors");
+        if (MayWrite()) {
+          const auto made =
+              client->Create(RequestOf(headroom, ""), desired, deadline, stop.get_token());
+          if (!made) return Fault(made.error(), status);
+          Wrote(headroom, status, name + " for " + std::to_string(headroom.executors));
+          status.there = headroom.executors;
+        }
+      }
+    }
+    for (const json& request : list->items) {
+      const std::string name = Text(request, {"metadata", "name"});
+      if (name == kept) continue;
+      status.diff.push_back(name + ": delete");
+      if (!MayWrite()) continue;
+      const auto gone = client->Delete(RequestOf(headroom, name), deadline, stop.get_token());
+      if (!gone && gone.error().reason != Reason::kNotFound) return Fault(gone.error(), status);
+      Wrote(headroom, status, name + " deleted");
+    }
+    if (MayWrite()) status.diff.clear();
+  }
+
+  /// Compares, and writes the difference if that is allowed. False when it could not; `live` is
+  /// the object as it is then, null when there is none.
+  bool Bring(const Wish& wish, const Headroom& headroom, CapacityStatus& status, json* live) {
+    auto found = client->Get(wish.resource, deadline, stop.get_token());
+    if (!found && found.error().reason != Reason::kNotFound) {
+      Fault(found.error(), status);
+      return false;
+    }
+    const std::string what = Text(wish.desired, {"kind"}) + " " + wish.resource.name;
+    std::vector<std::string> lines;
+    if (!found) {
+      lines.push_back(what + ": create");
+    } else if (!IsOurs(*found, headroom)) {
+      status.error = what + " of namespace " + wish.resource.name_space +
+                     " is there and is not Stoker's; give policies." + headroom.policy +
+                     ".capacity another name, or delete it";
+      return false;
+    } else {
+      lines = capacity::ObjectDiff(wish.desired, *found);
+      if (live != nullptr) *live = *found;
+    }
+    if (lines.empty()) return true;
+    if (!MayWrite()) {
+      status.diff.insert(status.diff.end(), lines.begin(), lines.end());
+      return true;
+    }
+    auto applied =
+        client->Apply(wish.resource, wish.desired, {.force = true}, deadline, stop.get_token());
+    if (!applied) {
+      Fault(applied.error(), status);
+      status.diff.insert(status.diff.end(), lines.begin(), lines.end());
+      return false;
+    }
+    if (live != nullptr) *live = *applied;
+    Wrote(headroom, status, lines.front());
+    return true;
+  }
+
+  [[nodiscard]] bool MayWrite() const { return config.write && deps.may_write(); }
+
+  void Wrote(const Headroom& headroom, CapacityStatus& status, const std::string& what) {
+    status.written = written[headroom.policy] = deps.clock.WallNow();
+    deps.logger.Info("told the cluster of executors to come",
+                     {{"policy", headroom.policy},
+                      {"object", status.object},
+                      {"change", what},
+                      {"executors", std::to_string(headroom.executors)}});
+  }
+
+  /// Whatever is there stays as it is.
+  static void Fault(const kubernetes::ApiError& error, CapacityStatus& status) {
+    status.error = error.error.message;
+    if (error.reason == Reason::kUnknownKind) {
+      status.error += "; the Cluster Autoscaler's CustomResourceDefinitions are not installed";
+    }
+  }
+
+  void Explain(const std::vector<Headroom>& headrooms, std::vector<CapacityStatus>& next) {
+    ClusterQuestion question;
+    for (const Headroom& headroom : headrooms) question.namespaces.insert(headroom.name_space);
+    question.status_namespace = config.expander.status_namespace;
+    question.status_config_map = config.expander.status_config_map;
+    ClusterAnswer answer =
+        ObserveCluster(*client, question, deps.clock.WallNow(), deadline, stop.get_token());
+    if (deps.failures) answer.view.failures = deps.failures();
+    const capacity::OwnView own = deps.own ? deps.own() : capacity::OwnView{};
+    for (std::size_t i = 0; i < headrooms.size(); ++i) {
+      next[i].missing = capacity::Diagnose(answer.view, headrooms[i], config.node_shapes, own);
+      for (const std::string& unknown : answer.unknown) {
+        next[i].missing.push_back({capacity::Blocker::kUnknown, unknown});
+      }
+    }
+  }
+
+  const Deps deps;
+  std::stop_source stop;
+  std::mutex round;  ///< held during one
+  // Of the round in progress.
+  capacity::CapacityConfig config;
+  kubernetes::Client* client = nullptr;  ///< null: see no_client
+  std::string no_client;
+  MonoTime deadline{};
+  std::map<std::string, WallTime> written;
+
+  mutable std::mutex mutex;
+  std::vector<CapacityStatus> statuses;  ///< guarded by mutex
+};
+
+CapacityController::CapacityController(Deps deps)
+    : core_(std::make_shared<Core>(std::move(deps))) {}
+
+CapacityController::~CapacityController() { Stop(); }
+
+void CapacityController::Start() { core_->Schedule(core_->deps.clock.MonotonicNow()); }
+
+void CapacityController::Stop() {
+  core_->stop.request_stop();
+  const std::scoped_lock lock(core_->round);
+}
+
+std::vector<CapacityStatus> CapacityController::Statuses() const {
+  const std::scoped_lock lock(core_->mutex);
+  return core_->statuses;
+}
+
+}  // namespace stoker::adapter

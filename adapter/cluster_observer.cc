@@ -1,0 +1,185 @@
+#include "adapter/cluster_observer.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "capacity/quantity.h"
+#include "core/units.h"
+#include "upstream/kubernetes/json.h"
+
+namespace stoker::adapter {
+namespace {
+
+using kubernetes::Find;
+using kubernetes::ObjectList;
+using kubernetes::Resource;
+using kubernetes::Text;
+using nlohmann::json;
+
+WallTime TimeOf(const json& object, std::initializer_list<std::string_view> keys) {
+  const Result<WallTime> time = ParseTime(Text(object, keys));
+  return time ? *time : WallTime{};
+}
+
+/// Empty when the pod has a node.
+std::optional<capacity::PendingPod> ReadPod(const json& object) {
+  if (!Text(object, {"spec", "nodeName"}).empty()) return std::nullopt;
+  if (Text(object, {"status", "phase"}) != "Pending") return std::nullopt;
+  capacity::PendingPod pod;
+  pod.name_space = Text(object, {"metadata", "namespace"});
+  pod.name = Text(object, {"metadata", "name"});
+  pod.created = TimeOf(object, {"metadata", "creationTimestamp"});
+  const json* conditions = Find(object, {"status", "conditions"});
+  if (conditions != nullptr && conditions->is_array()) {
+    for (const json& condition : *conditions) {
+      if (Text(condition, {"type"}) != "PodScheduled") continue;
+      if (Text(condition, {"status"}) != "False") continue;
+      pod.reason = Text(condition, {"reason"});
+      pod.message = Text(condition, {"message"});
+    }
+  }
+  const std::string delay = Text(
+      object, {"metadata", "annotations", "cluster-autoscaler.kubernetes.io/pod-scale-up-delay"});
+  if (const Result<Duration> parsed = ParseDuration(delay); parsed && !delay.empty()) {
+    pod.scale_up_delay = *parsed;
+  }
+  return pod;
+}
+
+capacity::ClusterEvent ReadEvent(const json& object) {
+  capacity::ClusterEvent event;
+  event.reason = Text(object, {"reason"});
+  event.message = Text(object, {"message"});
+  event.name_space = Text(object, {"involvedObject", "namespace"});
+  event.kind = Text(object, {"involvedObject", "kind"});
+  event.name = Text(object, {"involvedObject", "name"});
+  event.last = std::max({TimeOf(object, {"lastTimestamp"}),
+                         TimeOf(object, {"series", "lastObservedTime"}),
+                         TimeOf(object, {"eventTime"}),
+                         TimeOf(object, {"metadata", "creationTimestamp"})});
+  return event;
+}
+
+void ReadQuota(const json& object, std::vector<capacity::QuotaUse>& out) {
+  const json* hard = Find(object, {"status", "hard"});
+  if (hard == nullptr || !hard->is_object()) return;
+  // A quota for some pods only, by priority or such, says nothing of executors.
+  if (Find(object, {"spec", "scopes"}) != nullptr) return;
+  if (Find(object, {"spec", "scopeSelector"}) != nullptr) return;
+  for (const auto& [resource, limit] : hard->items()) {
+    if (!limit.is_string()) continue;
+    const auto hard_millis = capacity::QuantityMillis(limit.get_ref<const std::string&>());
+    const auto used_millis = capacity::QuantityMillis(Text(object, {"status", "used", resource}));
+    if (!hard_millis || !used_millis) continue;
+    out.push_back({.name_space = Text(object, {"metadata", "namespace"}),
+                   .quota = Text(object, {"metadata", "name"}),
+                   .resource = resource,
+                   .used_millis = *used_millis,
+                   .hard_millis = *hard_millis});
+  }
+}
+
+class Observer {
+ public:
+  Observer(kubernetes::Client& client, WallTime now, MonoTime deadline, const std::stop_token& stop)
+      : client_(client), deadline_(deadline), stop_(stop) {
+    answer_.view.now = now;
+  }
+
+  ClusterAnswer Run(const ClusterQuestion& question) {
+    for (const std::string& name_space : question.namespaces) {
+      const std::size_t before = answer_.view.pods.size();
+      for (const json& pod : List("pods", name_space, "status.phase=Pending")) {
+        if (auto pending = ReadPod(pod)) answer_.view.pods.push_back(*std::move(pending));
+      }
+      for (const json& quota : List("resourcequotas", name_space, "")) {
+        ReadQuota(quota, answer_.view.quotas);
+      }
+      if (answer_.view.pods.size() == before) continue;
+      // There may be thousands of others.
+      constexpr std::array<const char*, 3> kReasons{
+          "NotTriggerScaleUp", "TriggeredScaleUp", "FailedScaleUp"};
+      for (const char* reason : kReasons) {
+        if (!Events(name_space, reason)) break;
+      }
+    }
+    if (!answer_.view.pods.empty() && !question.status_namespace.empty()) {
+      Status(question);
+      constexpr std::array<const char*, 2> kReasons{"FailedToScaleUpGroup", "ScaleUpTimedOut"};
+      for (const char* reason : kReasons) {
+        if (!Events(question.status_namespace, reason)) break;
+      }
+    }
+    return std::move(answer_);
+  }
+
+ private:
+  std::vector<json> List(const char* plural, const std::string& name_space, std::string fields) {
+    auto list = client_.List(
+        {.group = "", .version = "v1", .plural = plural, .name_space = name_space, .name = ""},
+        {.labels = "", .fields = std::move(fields)},
+        deadline_,
+        stop_);
+    if (!list) {
+      failed_ = true;
+      answer_.unknown.push_back(list.error().error.message);
+      return {};
+    }
+    return std::move(list->items);
+  }
+
+  /// False when events cannot be asked for.
+  bool Events(const std::string& name_space, const std::string& reason) {
+    failed_ = false;
+    for (const json& event : List("events", name_space, "reason=" + reason)) {
+      answer_.view.events.push_back(ReadEvent(event));
+    }
+    return !failed_;
+  }
+
+  void Status(const ClusterQuestion& question) {
+    const auto found = client_.Get({.group = "",
+                                    .version = "v1",
+                                    .plural = "configmaps",
+                                    .name_space = question.status_namespace,
+                                    .name = question.status_config_map},
+                                   deadline_,
+                                   stop_);
+    if (!found) {
+      if (found.error().reason == kubernetes::Reason::kNotFound) {
+        answer_.view.status_time.emplace(std::nullopt);
+      } else {
+        answer_.unknown.push_back(found.error().error.message);
+      }
+      return;
+    }
+    // "2026-01-05 08:00:00.123 +0000 UTC", as Go prints times.
+    const std::string text =
+        Text(*found, {"metadata", "annotations", "cluster-autoscaler.kubernetes.io/last-updated"});
+    constexpr std::size_t kDate = 10;
+    constexpr std::size_t kToSeconds = 19;
+    if (text.size() < kToSeconds) return;
+    const Result<WallTime> time = ParseTime(text.substr(0, kDate) + "T" +
+                                            text.substr(kDate + 1, kToSeconds - kDate - 1) + "Z");
+    if (time) answer_.view.status_time.emplace(*time);
+  }
+
+  kubernetes::Client& client_;
+  const MonoTime deadline_;
+  const std::stop_token& stop_;
+  bool failed_ = false;
+  ClusterAnswer answer_;
+};
+
+}  // namespace
+
+ClusterAnswer ObserveCluster(kubernetes::Client& client,
+                             const ClusterQuestion& question,
+                             WallTime now,
+                             MonoTime deadline,
+                             const std::stop_token& stop) {
+  return Observer(client, now, deadline, stop).Run(question);
+}
+
+}  // namespace stoker::adapter

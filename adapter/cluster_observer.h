@@ -1,0 +1,35 @@
+#pragma once
+
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "capacity/diagnosis.h"
+#include "core/clock.h"
+#include "upstream/kubernetes/client.h"
+
+namespace stoker::adapter {
+
+/// What to look at.
+struct ClusterQuestion {
+  std::set<std::string> namespaces;  ///< where executors and headroom are
+  std::string status_namespace;      ///< of the autoscaler's status ConfigMap; "": do not look
+  std::string status_config_map;
+};
+
+/// What a cluster shows.
+struct ClusterAnswer {
+  capacity::ClusterView view;
+  std::vector<std::string> unknown;  ///< what could not be asked, and the mend
+};
+
+/// Asks for what capacity::Diagnose looks at: pods without a node, ResourceQuotas, and, where pods
+/// wait, what the autoscaler said of them and of itself. Needs a Role with verb list on pods,
+/// events and resourcequotas, and get on the status ConfigMap; goes on without what it may not see.
+ClusterAnswer ObserveCluster(kubernetes::Client& client,
+                             const ClusterQuestion& question,
+                             WallTime now,
+                             MonoTime deadline,
+                             const std::stop_token& stop);
+
+}  // namespace stoker::adapter

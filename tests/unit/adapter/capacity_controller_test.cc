@@ -1,0 +1,358 @@
+#include "adapter/capacity_controller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/fake_decisions.h"
+#include "tests/testing/fake_kubernetes.h"
+#include "tests/testing/fake_waiter.h"
+#include "tests/testing/fakes.h"
+
+namespace stoker::adapter {
+namespace {
+
+using kubernetes::Resource;
+using nlohmann::json;
+using policy::Mechanism;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+const Resource kBuffer{
+    "autoscaling.x-k8s.io", "v1beta1", "capacitybuffers", "stoker", "stoker-etl"};
+const Resource kTemplate{"", "v1", "podtemplates", "stoker", "stoker-etl"};
+
+class NoWaiter final : public http::Waiter {
+ public:
+  bool WaitUntil(MonoTime /*when*/, std::stop_token stop) override {
+    return !stop.stop_requested();
+  }
+};
+
+struct Gauges final : CapacityObserver {
+  void OnCapacity(const CapacityGauges& gauges) override { last = gauges; }
+  CapacityGauges last;
+};
+
+struct Controller : ::testing::Test {
+  testing::FakeWorld world;
+  testing::FakeKubernetes cluster;
+  testing::FakeDecisions decisions;
+  Gauges gauges;
+  std::unique_ptr<kubernetes::Client> client;
+  capacity::CapacityConfig config;
+  bool leads = true;
+  bool in_cluster = true;
+  std::unique_ptr<CapacityController> controller;
+
+  void SetUp() override {
+    cluster.Join(world);
+    cluster.Serve("", "v1", "events", "Event");
+    cluster.Serve("", "v1", "resourcequotas", "ResourceQuota");
+    client = *kubernetes::Client::InCluster({world.clock,
+                                             world.random,
+                                             world.environment,
+                                             world.files,
+                                             world.transports,
+                                             world.observer,
+                                             std::make_shared<NoWaiter>()});
+    config.write = true;
+    config.mechanism = Mechanism::kBuffer;
+  }
+
+  void Start() {
+    controller = std::make_unique<CapacityController>(
+        CapacityController::Deps{decisions,
+                                 [this] { return config; },
+                                 [this]() -> Result<kubernetes::Client*> {
+                                   if (!in_cluster)
+                                     return Fail(ErrorCode::kUnavailable, "no cluster to ask");
+                                   return client.get();
+                                 },
+                                 [this] { return leads; },
+                                 nullptr,
+                                 nullptr,
+                                 world.clock,
+                                 world.executor,
+                                 gauges,
+                                 world.logger});
+    controller->Start();
+    world.executor.RunReady();
+  }
+
+  /// The policy's headroom, in executors; an error when `fault` is not empty.
+  void Decide(int executors, const std::string& fault = "") {
+    policy::Policy policy;
+    policy.name = "etl";
+    policy.capacity.emplace();
+    policy.capacity->mechanism = config.mechanism;
+    policy.capacity->max_executors = 50;
+    policy.capacity->executor =
+        policy::ExecutorRequests{.preset = "", .cpu_millis = 4000, .memory_bytes = 18 * kGiB};
+    auto decision = std::make_shared<policy::Decision>(*testing::MakeDecision(1));
+    decision->headroom.emplace();
+    decision->headroom->executors = executors;
+    decision->headroom->wanted_ahead = executors + 2;
+    if (!fault.empty()) decision->headroom->error = Error{ErrorCode::kUnavailable, fault};
+    decisions.SetPolicies({{.name = "etl",
+                            .retired = false,
+                            .definition = std::make_shared<const policy::Policy>(policy),
+                            .decision = decision}});
+  }
+  void Round() { world.clock.Advance(CapacityController::kEvery); }
+  CapacityStatus Status() { return controller->Statuses().at(0); }
+  std::int64_t Replicas() { return cluster.Find(kBuffer)["spec"]["replicas"].get<std::int64_t>(); }
+  std::vector<std::string> Requests() {
+    std::vector<std::string> names;
+    for (const char* size : {"3", "5", "8"}) {
+      const Resource one{"autoscaling.x-k8s.io",
+                         "v1",
+                         "provisioningrequests",
+                         "stoker",
+                         std::string("stoker-etl-") + size};
+      if (!cluster.Find(one).is_null()) names.push_back(size);
+    }
+    return names;
+  }
+};
+
+TEST_F(Controller, MakesABufferAsLargeAsTheHeadroomAndKeepsItSo) {
+  Decide(5);
+  Start();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_FALSE(cluster.Find(kTemplate).is_null());
+  EXPECT_EQ(Status().object, "CapacityBuffer stoker/stoker-etl");
+  EXPECT_EQ(Status().error, "");
+  EXPECT_THAT(Status().diff, IsEmpty());
+  EXPECT_EQ(Status().written, world.clock.WallNow());
+  EXPECT_EQ(gauges.last.buffer_replicas["etl"], 5);
+  Decide(2);
+  Round();
+  EXPECT_EQ(Replicas(), 2);
+  Decide(0);
+  Round();
+  EXPECT_EQ(Replicas(), 0) << "executors came, and took the room";
+}
+
+TEST_F(Controller, WritesNothingWhereNothingDiffers) {
+  Decide(5);
+  Start();
+  const std::size_t writes = cluster.writes().size();
+  EXPECT_EQ(writes, 2U);
+  for (int i = 0; i < 10; ++i) Round();
+  EXPECT_EQ(cluster.writes().size(), writes);
+}
+
+TEST_F(Controller, ShowsTheDifferenceUnlessItMayWrite) {
+  Decide(5);
+  config.write = false;
+  Start();
+  EXPECT_THAT(cluster.writes(), IsEmpty());
+  EXPECT_THAT(Status().diff,
+              ElementsAre("PodTemplate stoker-etl: create", "CapacityBuffer stoker-etl: create"));
+  EXPECT_EQ(Status().written, std::nullopt);
+  config.write = true;
+  leads = false;
+  Round();
+  EXPECT_THAT(cluster.writes(), IsEmpty()) << "another replica holds the Lease";
+  leads = true;
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  config.write = false;
+  Decide(7);
+  Round();
+  EXPECT_THAT(Status().diff, ElementsAre("spec.replicas: 5 -> 7"));
+  EXPECT_EQ(Status().there, 5);
+}
+
+TEST_F(Controller, LeavesEverythingAsItIsWhileNobodyKnows) {
+  Decide(5);
+  Start();
+  const std::size_t writes = cluster.writes().size();
+  Decide(0, "running: has had no good reading for 31m");
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_THAT(Status().error, HasSubstr("no good reading"));
+  decisions.SetPolicies({{.name = "etl",
+                          .retired = false,
+                          .definition = decisions.Policies().at(0).definition,
+                          .decision = nullptr}});
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_EQ(Status().error, "there is no decision yet");
+  EXPECT_EQ(cluster.writes().size(), writes);
+}
+
+TEST_F(Controller, LeavesEverythingAsItIsWhileTheClusterFails) {
+  Decide(5);
+  Start();
+  cluster.AnswerNext({.status = 500}, 1000);
+  Decide(0);
+  Round();
+  EXPECT_NE(Status().error, "");
+  cluster.AnswerNext({.status = 500}, 0);
+  EXPECT_EQ(Replicas(), 5);
+}
+
+TEST_F(Controller, TellsThatItMayNot) {
+  cluster.Forbid("patch", "capacitybuffers");
+  Decide(5);
+  Start();
+  EXPECT_THAT(Status().error, HasSubstr("capacitybuffers"));
+  EXPECT_THAT(Status().diff, ElementsAre("CapacityBuffer stoker-etl: create"));
+  cluster.Allow("patch", "capacitybuffers");
+  Round();
+  EXPECT_EQ(Status().error, "");
+  EXPECT_EQ(Replicas(), 5);
+}
+
+TEST_F(Controller, TellsThatTheKindIsNotInstalled) {
+  cluster.Serve("autoscaling.x-k8s.io", "v1beta1", "capacitybuffers", "");
+  Decide(5);
+  Start();
+  EXPECT_THAT(Status().error, HasSubstr("CustomResourceDefinitions are not installed"));
+}
+
+TEST_F(Controller, DoesNotTakeOverWhatOthersMade) {
+  cluster.Put(kBuffer,
+              {{"apiVersion", "autoscaling.x-k8s.io/v1beta1"},
+               {"kind", "CapacityBuffer"},
+               {"metadata", {{"name", "stoker-etl"}, {"namespace", "stoker"}}},
+               {"spec", {{"replicas", 1}}}});
+  Decide(5);
+  Start();
+  EXPECT_EQ(Replicas(), 1);
+  EXPECT_THAT(Status().error, HasSubstr("is not Stoker's"));
+}
+
+TEST_F(Controller, TakesOverWhatPeopleAppliedFromItsHints) {
+  capacity::Headroom headroom;
+  headroom.name = "stoker-etl";
+  headroom.name_space = "stoker";
+  headroom.requests = {4000, 18 * kGiB, 0};
+  headroom.max_executors = 50;
+  headroom.executors = 1;
+  cluster.Put(kBuffer, json::parse(capacity::CapacityBuffer(headroom).dump()));
+  Decide(5);
+  Start();
+  EXPECT_EQ(Status().error, "");
+  EXPECT_EQ(Replicas(), 5);
+}
+
+TEST_F(Controller, NeverMakesRoomForMoreThanAllowed) {
+  Decide(500);
+  Start();
+  EXPECT_EQ(Replicas(), 50);
+}
+
+TEST_F(Controller, LeavesPlaceholdersToKeda) {
+  config.mechanism = Mechanism::kPlaceholder;
+  Decide(5);
+  Start();
+  EXPECT_THAT(cluster.writes(), IsEmpty());
+  EXPECT_EQ(Status().error, "");
+  EXPECT_EQ(Status().object, "");
+}
+
+TEST_F(Controller, SaysThatThereIsNoCluster) {
+  in_cluster = false;
+  config.node_shapes.resize(1);
+  config.node_shapes[0].name = "big";
+  config.node_shapes[0].node.cpu_millis = 64000;
+  config.node_shapes[0].node.memory_bytes = 512 * kGiB;
+  Decide(18);
+  Start();
+  EXPECT_EQ(Status().error, "no cluster to ask");
+  EXPECT_EQ(gauges.last.wanted_nodes["big"], 2) << "20 wanted, 15 on a node";
+  EXPECT_THAT(gauges.last.buffer_replicas, IsEmpty());
+}
+
+TEST_F(Controller, MakesAProvisioningRequestAnewWhenMoreIsNeeded) {
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  Start();
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+  EXPECT_EQ(Status().there, 5);
+  Decide(3);
+  Round();
+  EXPECT_THAT(Requests(), ElementsAre("5")) << "executors come; nothing new is asked for";
+  Decide(8);
+  Round();
+  EXPECT_THAT(Requests(), ElementsAre("8"));
+  Decide(0);
+  Round();
+  EXPECT_THAT(Requests(), IsEmpty());
+  EXPECT_EQ(Status().error, "");
+}
+
+TEST_F(Controller, AsksAgainWhenABookingIsOver) {
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  Start();
+  const Resource request{
+      "autoscaling.x-k8s.io", "v1", "provisioningrequests", "stoker", "stoker-etl-5"};
+  json over = cluster.Find(request);
+  over["status"]["conditions"] = {{{"type", "BookingExpired"}, {"status", "True"}}};
+  cluster.Put(request, over, "autoscaler");
+  Round();
+  EXPECT_THAT(Requests(), IsEmpty()) << "its name has to be free first";
+  Round();
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+}
+
+TEST_F(Controller, KeepsAProvisioningRequestWhileNobodyKnows) {
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  Start();
+  Decide(0, "no reading");
+  Round();
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+}
+
+TEST_F(Controller, SaysWhyExecutorsHaveNoNodes) {
+  cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
+              {{"apiVersion", "v1"},
+               {"kind", "Pod"},
+               {"metadata",
+                {{"name", "exec-1"},
+                 {"namespace", "stoker"},
+                 {"creationTimestamp", "2026-01-04T23:50:00Z"}}},
+               {"spec", json::object()},
+               {"status", {{"phase", "Pending"}}}});
+  cluster.Put({"", "v1", "events", "stoker", "exec-1.1"},
+              {{"apiVersion", "v1"},
+               {"kind", "Event"},
+               {"metadata", {{"name", "exec-1.1"}, {"namespace", "stoker"}}},
+               {"involvedObject", {{"kind", "Pod"}, {"namespace", "stoker"}, {"name", "exec-1"}}},
+               {"reason", "NotTriggerScaleUp"},
+               {"message", "pod didn't trigger scale-up: 1 max node group size reached"},
+               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  Decide(5);
+  Start();
+  ASSERT_EQ(Status().missing.size(), 1U);
+  EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kMaximum);
+}
+
+TEST_F(Controller, GoesOnWithoutWhatItMayNotSee) {
+  cluster.Forbid("list", "resourcequotas");
+  Decide(5);
+  Start();
+  EXPECT_EQ(Replicas(), 5);
+  ASSERT_EQ(Status().missing.size(), 1U);
+  EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kUnknown);
+  EXPECT_THAT(Status().missing[0].message, HasSubstr("resourcequotas"));
+}
+
+TEST_F(Controller, StopsBetweenRounds) {
+  Decide(5);
+  Start();
+  controller->Stop();
+  const std::size_t requests = cluster.requests().size();
+  Round();
+  EXPECT_EQ(cluster.requests().size(), requests);
+}
+
+}  // namespace
+}  // namespace stoker::adapter

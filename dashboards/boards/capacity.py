@@ -64,6 +64,10 @@ def nodes():
 
 def stoker():
     return Row("What Stoker does for it", [
+        graph("Lead time", "From executors wanted to executors running, as Stoker has measured it: the middle one, and the "
+              "one that it reckons with.", "s",
+              ("max by (policy, quantile) (stoker_lead_time_seconds)", "{{policy}} {{quantile}}"),
+              nothing="not measured: no policy counts its running executors", links=CAPACITY),
         graph("Node groups chosen", "Choices a minute of Stoker as the autoscaler's expander; several groups at once where "
               "the autoscaler's next filter decides.", "none",
               ("60 * sum by (node_group) (rate(stoker_expander_choices_total[$__rate_interval]))", "{{node_group}}"),

@@ -28,6 +28,7 @@ from spark_test import Failed, Program, Stoker, free_port, get, wait_for  # noqa
 INTERVAL = 2  # seconds from scrape to scrape
 MOMENT = 3  # scrapes that each recorded page is shown for
 SCRAPES = 9  # until all were shown
+DELAY = 20  # seconds from executors wanted to executors running
 STEP = 1  # seconds from sample to sample of an answer
 START = 120  # seconds that this may take on a busy machine
 CHANGE = 20  # seconds until a number is what it will be, if it is not already
@@ -177,6 +178,11 @@ def certificate(folder):
     return result
 
 
+def wave(delay):
+    """PromQL: between 2 and 18, in 754 s once up and down."""
+    return f"10 + 8 * sin(vector((time() - {delay}) / 120))"
+
+
 def configuration(prometheus, expander_tls):
     always = {"type": "cron", "timezone": "UTC", "start": "0 0 * * *", "end": "59 23 * * *"}
     return {
@@ -193,6 +199,13 @@ def configuration(prometheus, expander_tls):
                          "threshold": 2},
                 "hours": {**always, "desiredReplicas": 3}}},
             "capped": {"replicas": {"min": 0, "max": 1}, "signals": {"hours": {**always, "desiredReplicas": 5}}},
+            # Its demand goes up and down, long before this began, and executors follow.
+            "ahead": {
+                "replicas": {"min": 0, "max": 50},
+                "capacity": {"mechanism": "buffer", "executor": {"cpu": 2, "memory": "8Gi"}, "leadTime": "measured",
+                             "running": {"type": "prometheus", "connection": "main", "threshold": 1,
+                                         "query": f"ceil(({wave(DELAY)}) / 2)"}},
+                "signals": {"busy": {"type": "prometheus", "connection": "main", "query": wave(0), "threshold": 2}}},
             "broken": {"replicas": {"min": 0, "max": 9}, "signals": {
                 "lost": {"type": "prometheus", "connection": "lost", "query": "up", "threshold": 1}}},
             **{namespace(name): {"replicas": {"min": 0, "max": 50}, "signals": {

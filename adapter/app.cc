@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapter/capacity_controller.h"
+#include "adapter/cluster_watch.h"
 #include "adapter/compile.h"
 #include "adapter/engine.h"
 #include "adapter/grpc/expander_server.h"
@@ -145,6 +146,7 @@ struct App::Impl {
   std::mutex cluster_mutex;
   std::unique_ptr<kubernetes::Client> cluster;  ///< guarded by cluster_mutex; null until needed
   std::unique_ptr<kubernetes::Lease> lease;     ///< likewise, and until we may write
+  std::unique_ptr<ClusterWatch> watch;  ///< null without server.expander, or a cluster to ask
   std::unique_ptr<CapacityController> capacity;
   std::unique_ptr<config::Watcher> watcher;
   bool stopped = false;
@@ -152,6 +154,8 @@ struct App::Impl {
   Status Start();
   Status MakePeers(const ServerConfig& server);
   Status StartExpander(const ExpanderListener& listener);
+  void MakeWatch();
+  capacity::GroupFailures Failures() const;
   void MakeCapacity();
   Result<kubernetes::Client*> Cluster();
   bool HoldsLease();
@@ -201,6 +205,26 @@ Status App::Impl::MakePeers(const ServerConfig& server) {
   return {};
 }
 
+void App::Impl::MakeWatch() {
+  const Result<kubernetes::Client*> client = Cluster();
+  if (!client) {
+    logger.Warn("no cluster to ask: node groups that fail are not avoided",
+                {{"problem", client.error().message}});
+    return;
+  }
+  watch = std::make_unique<ClusterWatch>(
+      ClusterWatch::Deps{**client,
+                         [this] { return engine->config()->capacity.expander; },
+                         clock,
+                         timers,
+                         pool,
+                         logger});
+}
+
+capacity::GroupFailures App::Impl::Failures() const {
+  return watch ? watch->Failures() : capacity::GroupFailures();
+}
+
 Status App::Impl::StartExpander(const ExpanderListener& listener) {
   expander_pool = std::make_unique<ThreadExecutor>(kExpanderThreads);
   const auto rules = [this] {
@@ -209,7 +233,8 @@ Status App::Impl::StartExpander(const ExpanderListener& listener) {
     const std::shared_ptr<const capacity::ExpanderRules> now = engine->config()->expander_rules;
     return now ? now : kNone;
   };
-  const auto failures = [] { return capacity::GroupFailures(); };
+  if (watch) watch->Start();
+  const auto failures = [this] { return Failures(); };
   Result<std::unique_ptr<ExpanderServer>> server = ExpanderServer::Start(
       listener,
       ExpanderDependencies{rules, failures, choices, metrics, *expander_pool, clock, logger},
@@ -268,7 +293,7 @@ void App::Impl::MakeCapacity() {
                                [this] { return Cluster(); },
                                [this] { return HoldsLease(); },
                                own,
-                               nullptr,
+                               [this] { return Failures(); },
                                clock,
                                pool,
                                metrics,
@@ -309,6 +334,7 @@ Status App::Impl::Start() {
   manual->AddRoutes(*api);
   if (server.manual.keda_e2e) manual->AddKedaE2eRoutes(*api);
   AddPeerRoutes(*api, peers.get());
+  if (server.expander) MakeWatch();
   MakeCapacity();
   AddHintsRoute(*api, *engine, capacity.get(), choices);
 
@@ -327,7 +353,6 @@ Status App::Impl::Start() {
   // Siblings are asked for windows when the first sources come, and may ask us from then on.
   if (peers) peers->Start(engine->poller(), http->port());
   engine->Apply(config);
-  applied = true;
   Result<std::unique_ptr<GrpcServer>> grpc_server = GrpcServer::Start(
       server.grpc, GrpcDependencies{*engine, metrics, timers, clock, random, files, logger});
   if (!grpc_server) return Fail(grpc_server.error());
@@ -335,6 +360,7 @@ Status App::Impl::Start() {
   if (server.expander) {
     if (Status started = StartExpander(*server.expander); !started) return started;
   }
+  applied = true;  // only now is there somebody to answer who finds us ready
 
   capacity->Start();
 
@@ -379,6 +405,7 @@ void App::Impl::Stop() {
   watcher.reset();
   if (capacity) capacity->Stop();
   if (lease) lease->Stop();
+  if (watch) watch->Stop();
   if (expander) expander->Drain(options.drain);
   if (expander_pool) expander_pool->Stop();
   if (grpc) grpc->Drain(options.drain);

@@ -282,6 +282,12 @@ def interop():
     return count
 
 
+def autoscaler():
+    """Whether the Cluster Autoscaler's own expander client follows Stoker, and scales on without it."""
+    build("dev", "stoker")
+    return go_test(go(), "tests/interop/autoscaler")
+
+
 def go_test(command, folder):
     """Runs a Go module's tests; sub-tests count with their parents only."""
     environment = {**os.environ, "STOKER_BIN": stoker()}
@@ -465,7 +471,7 @@ def tsan():
 
 def bench():
     """The limits of speed and size, on the optimised build; wants a machine that is otherwise idle."""
-    build("bench", "stoker", "rightsize", "bench_load", "bench_empty_scaler", "bench_s3")
+    build("bench", "stoker", "rightsize", "bench_load", "bench_empty_scaler", "bench_expander", "bench_s3")
     count = count_script(["tests/bench/bench"])
     count.add(count_script(["tests/bench/soak", "--minutes", "1", "--out", "build/bench/soak"]))
     return count
@@ -575,6 +581,7 @@ SUITES = {
     "fuzz": Suite(fuzz),
     "integration": Suite(integration),
     "interop": Suite(interop),
+    "autoscaler": Suite(autoscaler),
     "spark": Suite(spark),
     "rightsizing": Suite(rightsizing),
     "charts": Suite(charts),

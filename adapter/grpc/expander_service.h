@@ -16,8 +16,10 @@ namespace stoker::adapter {
 /// twice.
 class ExpanderService final : public grpcplugin::Expander::CallbackService {
  public:
-  /// A request that takes longer is answered with all its options.
-  static constexpr Duration kWithin = std::chrono::milliseconds(50);
+  /// A request that takes longer to read is answered with all its options. Far more than it takes,
+  /// which is milliseconds (docs/explanation/performance.md), and far less than the autoscaler
+  /// waits: on a machine without time to spare a late choice is still the better one.
+  static constexpr Duration kWithin = std::chrono::seconds(1);
   /// Calls under way at a time; one autoscaler makes one.
   static constexpr int kMaxCalls = 8;
 

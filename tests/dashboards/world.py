@@ -31,7 +31,7 @@ SCRAPES = 9  # until all were shown
 DELAY = 20  # seconds from executors wanted to executors running
 STEP = 1  # seconds from sample to sample of an answer
 START = 120  # seconds that this may take on a busy machine
-CHANGE = 20  # seconds until a number is what it will be, if it is not already
+CHANGE = 90  # seconds until a number is what it will be, if it is not already; lead times are measured once a minute
 CAPTURES = sorted(os.path.basename(path) for path in glob.glob(f"{HERE}/spark/*"))
 KUBERNETES = sorted(glob.glob(f"{HERE}/kubernetes/*.prom"))
 
@@ -193,6 +193,7 @@ def configuration(prometheus, expander_tls):
         "connections": {"prometheus": {
             "main": {"url": prometheus, "interval": "3s", "timeout": "3s"},
             "lost": {"url": "http://127.0.0.1:1", "interval": "3s", "timeout": "3s"}}},
+        "capacity": {"nodeShapes": ["m5.2xlarge"]},
         "policies": {
             "etl": {"replicas": {"min": 0, "max": 50, "executorsPerReplica": 2}, "signals": {
                 "busy": {"type": "prometheus", "connection": "main", "query": "sum(metrics_executor_activeTasks)",

@@ -36,6 +36,12 @@ ReadingWindow CountedFarEnough(const ReadingWindow& window,
   return kept;
 }
 
+bool Attempted(const std::vector<std::unique_ptr<Poller::Lease>>& leases) {
+  return std::all_of(leases.begin(), leases.end(), [](const std::unique_ptr<Poller::Lease>& lease) {
+    return lease->status().attempted;
+  });
+}
+
 }  // namespace
 
 Evaluation::Evaluation(CompiledPolicy compiled, const Clock& clock, OnDecision on_decision)
@@ -114,8 +120,8 @@ bool Evaluation::Attempted() const {
   const auto attempted = [](const std::unique_ptr<Poller::Lease>& lease) {
     return lease == nullptr || lease->status().attempted;
   };
-  return !leases_.empty() && std::all_of(leases_.begin(), leases_.end(), attempted) &&
-         attempted(running_) && attempted(pending_);
+  return !leases_.empty() && adapter::Attempted(leases_) && attempted(running_) &&
+         attempted(pending_);
 }
 
 void Evaluation::Listen(std::weak_ptr<Listener> listener) {
@@ -191,6 +197,7 @@ DecisionPtr Evaluation::Decide(WallTime now) {
   const policy::Policy& policy = *compiled_.policy;
   policy::CapacityInput capacity;
   capacity.lead = lead_time_;
+  if (policy.capacity) capacity.schedules_known = adapter::Attempted(leases_);
   if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
   if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
   latest_ =

@@ -131,6 +131,9 @@ struct CapacityInput {
   SignalInput running;  ///< of capacity.running and capacity.pending, where the policy has them
   SignalInput pending;
   LeadTime lead;
+  /// Every source was asked once, so that schedules are known; a window may come from a sibling
+  /// replica before.
+  bool schedules_known = true;
 };
 
 /// The decision: a pure function of its arguments. `inputs` in the order of policy.signals.

@@ -150,6 +150,10 @@ void AddHeadroom(const Policy& policy,
     headroom.error = decision.error;
     return;
   }
+  if (!input.schedules_known && !headroom.error) {
+    headroom.error =
+        Error{ErrorCode::kUnavailable, "capacity: not every signal has been asked yet"};
+  }
   const int per_replica = policy.replicas.executors_per_replica;
   const WallTime until = decision.time + input.lead.value;
   headroom.wanted_now = decision.target_executors;

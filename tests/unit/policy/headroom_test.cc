@@ -172,6 +172,17 @@ TEST(Headroom, AFailedCountIsItsErrorAlone) {
             "signal 'pending' has no reading yet");
 }
 
+// A window may come from a sibling before the schedule is asked what is to come.
+TEST(Headroom, IsNotKnownBeforeSchedulesAre) {
+  const Policy policy = WithCapacity(PolicyOf({Signal("hours")}), false);
+  CapacityInput input;
+  input.schedules_known = false;
+  const Decision decision = Decide(policy, std::vector{Input({Value(0s, 3)})}, After(0s), input);
+  EXPECT_EQ(decision.target_replicas, 3);
+  ASSERT_TRUE(decision.headroom->error);
+  EXPECT_EQ(decision.headroom->error->code, ErrorCode::kUnavailable);
+}
+
 TEST(Headroom, HasTheErrorOfItsPolicy) {
   const Policy policy = WithCapacity(PolicyOf({Signal("backlog")}));
   const Decision decision = Decide(policy,

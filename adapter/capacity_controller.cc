@@ -8,6 +8,7 @@
 
 #include "adapter/cluster_observer.h"
 #include "capacity/object_diff.h"
+#include "capacity/packing.h"
 #include "core/units.h"
 #include "upstream/kubernetes/json.h"
 
@@ -110,17 +111,13 @@ bool IsOver(const json& request) {
 
 std::map<std::string, std::int64_t> WantedNodes(const std::vector<capacity::NodeShape>& shapes,
                                                 const std::vector<Headroom>& wanted) {
-  std::map<std::string, std::int64_t> nodes;
-  for (const capacity::NodeShape& shape : shapes) {
-    std::int64_t sum = 0;
-    bool fits = true;
-    for (const Headroom& headroom : wanted) {
-      const std::int64_t per_node = capacity::ExecutorsPerNode(shape, headroom.requests);
-      fits = fits && per_node > 0;
-      if (per_node > 0) sum += (headroom.executors + per_node - 1) / per_node;
-    }
-    if (fits) nodes[shape.name] = sum;
+  std::vector<capacity::PodDemand> demands;
+  for (const Headroom& headroom : wanted) {
+    demands.push_back({.requests = headroom.requests, .count = headroom.executors});
   }
+  const capacity::NodePlan plan = capacity::PackNodes(demands, capacity::OffersOf(shapes));
+  std::map<std::string, std::int64_t> nodes;
+  for (std::size_t i = 0; i < shapes.size(); ++i) nodes[shapes[i].name] += plan.nodes[i];
   return nodes;
 }
 

@@ -37,8 +37,8 @@ struct CapacityGauges {
   std::map<std::string, std::int64_t> buffer_replicas;  ///< by policy
 };
 
-/// Nodes that all executors wanted within the lead times would take, were they all of this shape:
-/// one number for each shape that holds every policy's executor.
+/// Nodes of each shape that all executors wanted within the lead times would take, as is cheapest
+/// (capacity/packing.h). A name that several shapes have counts them together.
 std::map<std::string, std::int64_t> WantedNodes(const std::vector<capacity::NodeShape>& shapes,
                                                 const std::vector<capacity::Headroom>& wanted);
 

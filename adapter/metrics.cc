@@ -218,9 +218,10 @@ class LeadTimeGauges {
 };
 
 void AddCapacity(const CapacityGauges& capacity, Families& out) {
-  Gauges nodes("stoker_capacity_wanted_nodes",
-               "Nodes that all executors wanted within the lead times would take, were they all of "
-               "this shape.");
+  Gauges nodes(
+      "stoker_capacity_wanted_nodes",
+      "Nodes of this shape that all executors wanted within the lead times would take, as is "
+      "cheapest.");
   Gauges buffers("stoker_capacity_buffer_replicas",
                  "Executors that the policy's CapacityBuffer or ProvisioningRequest makes room "
                  "for.");

@@ -67,7 +67,7 @@ def stoker():
         graph("Executors to make room for", "Headroom: what is wanted within the lead time, less what runs and what "
               "waits.", "none", ("max by (policy) (stoker_capacity_buffer_replicas)", "{{policy}}"),
               nothing="no policy tells the cluster", links=CAPACITY),
-        graph("Nodes wanted", "That all executors wanted within the lead times would take, were all nodes of one shape.",
+        graph("Nodes wanted", "Of each shape, that all executors wanted within the lead times would take, as is cheapest.",
               "none", ("max by (shape) (stoker_capacity_wanted_nodes)", "{{shape}}"),
               nothing="no policy tells the cluster, or no nodeShapes", links=CAPACITY),
         graph("Lead time", "From executors wanted to executors running, as Stoker has measured it: the middle one, and the "

@@ -337,7 +337,8 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     question.status_config_map = config.expander.status_config_map;
     ClusterAnswer answer =
         ObserveCluster(*client, question, deps.clock.WallNow(), deadline, stop.get_token());
-    if (deps.failures) answer.view.failures = deps.failures();
+    // Those remembered from earlier statuses, too.
+    if (deps.failures) answer.view.failures.merge(deps.failures());
     const capacity::OwnView own = deps.own ? deps.own() : capacity::OwnView{};
     for (std::size_t i = 0; i < headrooms.size(); ++i) {
       next[i].missing = capacity::Diagnose(answer.view, headrooms[i], config.node_shapes, own);

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "capacity/autoscaler_status.h"
 #include "capacity/quantity.h"
 #include "core/units.h"
 #include "upstream/kubernetes/json.h"
@@ -16,6 +17,9 @@ using kubernetes::ObjectList;
 using kubernetes::Resource;
 using kubernetes::Text;
 using nlohmann::json;
+
+/// Of groups that failed, as the autoscaler's own back-off begins.
+constexpr Duration kFailuresCount = std::chrono::minutes(5);
 
 WallTime TimeOf(const json& object, std::initializer_list<std::string_view> keys) {
   const Result<WallTime> time = ParseTime(Text(object, keys));
@@ -106,10 +110,6 @@ class Observer {
     }
     if (!answer_.view.pods.empty() && !question.status_namespace.empty()) {
       Status(question);
-      constexpr std::array<const char*, 2> kReasons{"FailedToScaleUpGroup", "ScaleUpTimedOut"};
-      for (const char* reason : kReasons) {
-        if (!Events(question.status_namespace, reason)) break;
-      }
     }
     return std::move(answer_);
   }
@@ -154,15 +154,16 @@ class Observer {
       }
       return;
     }
-    // "2026-01-05 08:00:00.123 +0000 UTC", as Go prints times.
-    const std::string text =
-        Text(*found, {"metadata", "annotations", "cluster-autoscaler.kubernetes.io/last-updated"});
-    constexpr std::size_t kDate = 10;
-    constexpr std::size_t kToSeconds = 19;
-    if (text.size() < kToSeconds) return;
-    const Result<WallTime> time = ParseTime(text.substr(0, kDate) + "T" +
-                                            text.substr(kDate + 1, kToSeconds - kDate - 1) + "Z");
-    if (time) answer_.view.status_time.emplace(*time);
+    const Result<capacity::AutoscalerStatus> status =
+        capacity::ParseAutoscalerStatus(Text(*found, {"data", "status"}));
+    if (!status) {
+      answer_.unknown.push_back(status.error().message);
+      return;
+    }
+    if (status->time) answer_.view.status_time.emplace(*status->time);
+    capacity::GroupHealth health;
+    health.Update(*status, answer_.view.now);
+    answer_.view.failures = health.Failures(answer_.view.now, kFailuresCount);
   }
 
   kubernetes::Client& client_;

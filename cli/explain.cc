@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/api_client.h"
 #include "cli/text_table.h"
 #include "core/text.h"
 #include "core/units.h"
@@ -19,9 +20,6 @@ namespace stoker::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::chrono::seconds kPatience{10};
-constexpr int kMaxPages = 1000;
 
 /// Terminal colours, or nothing.
 class Paint {
@@ -38,19 +36,6 @@ class Paint {
   }
   bool on_;
 };
-
-/// A string of the answer. Upstreams have a hand in some, so control characters do not reach the
-/// terminal.
-std::string Text(const Json& json, const char* key) {
-  if (!json.contains(key) || json.at(key).is_null()) return "";
-  std::string text = json.at(key).get<std::string>();
-  std::replace_if(
-      text.begin(),
-      text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-      '?');
-  return text;
-}
 
 std::string Number(const Json& json, const char* key) {
   if (json.at(key).is_null()) return "-";
@@ -78,12 +63,12 @@ std::string SignalsTable(const Json& signals, const Paint& paint) {
   std::vector<std::string> states{""};
   for (const Json& signal : signals) {
     const std::string at_least = signal.at("at_least").get<bool>() ? ">=" : "";
-    std::string state = Text(signal, "state");
+    std::string state = AnswerText(signal, "state");
     states.push_back(state);
     if (!signal.at("active").get<bool>() && !signal.at("value").is_null()) state += ", not active";
     rows.push_back({signal.at("winner").get<bool>() ? "*" : " ",
-                    Text(signal, "name"),
-                    Text(signal, "type"),
+                    AnswerText(signal, "name"),
+                    AnswerText(signal, "type"),
                     at_least + Number(signal, "value"),
                     SecondsText(signal.at("age_seconds")),
                     Number(signal, "demand_replicas"),
@@ -106,7 +91,7 @@ std::string Chain(const Json& definition, const Json& decision) {
   std::vector<std::vector<std::string>> rows;
   const bool expression = !definition.at("expression").is_null();
   const std::string combine =
-      expression ? Text(definition, "expression") : Text(definition, "combine");
+      expression ? AnswerText(definition, "expression") : AnswerText(definition, "combine");
   rows.push_back({"combined (" + combine + ")",
                   Number(decision, "combined"),
                   decision.at("gated").get<bool>() ? "no signal is above its activation" : ""});
@@ -152,13 +137,13 @@ std::string Headroom(const Json& decision, const Paint& paint) {
   if (headroom.is_null()) return "";
   std::string text = "\n  room for executors to come\n";
   if (!headroom.at("error").is_null()) {
-    text += paint.Bad("  unknown: " + Text(headroom.at("error"), "message")) + "\n";
+    text += paint.Bad("  unknown: " + AnswerText(headroom.at("error"), "message")) + "\n";
     return text;
   }
   std::vector<std::vector<std::string>> rows;
   rows.push_back({"wanted within " + SecondsText(headroom.at("lead_seconds")),
                   Number(headroom, "wanted_ahead_executors"),
-                  "lead time " + Text(headroom, "lead_source")});
+                  "lead time " + AnswerText(headroom, "lead_source")});
   rows.push_back({"wanted now", Number(headroom, "wanted_executors"), ""});
   rows.push_back({"running", Number(headroom, "running_executors"), ""});
   rows.push_back({"pending",
@@ -173,16 +158,16 @@ std::string Headroom(const Json& decision, const Paint& paint) {
 std::string Notes(const Json& signals, const Paint& paint) {
   std::string text;
   for (const Json& signal : signals) {
-    const std::string name = "  " + Text(signal, "name") + ": ";
-    if (const std::string error = Text(signal, "error"); !error.empty()) {
+    const std::string name = "  " + AnswerText(signal, "name") + ": ";
+    if (const std::string error = AnswerText(signal, "error"); !error.empty()) {
       text += paint.Bad(name + error) + "\n";
     }
     for (const Json& warning : signal.at("warnings")) {
-      text += paint.Warn(name + "warning: " + Text(Json{{"text", warning}}, "text")) + "\n";
+      text += paint.Warn(name + "warning: " + AnswerText(Json{{"text", warning}}, "text")) + "\n";
     }
-    const std::string detail = Text(signal, "detail");
+    const std::string detail = AnswerText(signal, "detail");
     if (!detail.empty()) text += name + detail + "\n";
-    const std::string change = Text(signal, "next_change");  // when empty, found at once
+    const std::string change = AnswerText(signal, "next_change");  // when empty, found at once
     if (detail.find(change) == std::string::npos) text += name + "changes next at " + change + "\n";
   }
   return text;
@@ -200,7 +185,7 @@ Explanation ExplainOne(const std::string& heading, const Json& item, const Paint
     return explanation;
   }
   explanation.has_target = decision.at("error").is_null();
-  const std::string summary = Text(decision, "summary");
+  const std::string summary = AnswerText(decision, "summary");
   if (explanation.has_target) {
     text += "  " + paint.Good(summary) + "\n";
   } else {
@@ -219,13 +204,13 @@ Explanation ExplainOne(const std::string& heading, const Json& item, const Paint
   if (const std::string notes = Notes(decision.at("signals"), paint); !notes.empty()) {
     text += "\n" + notes;
   }
-  text += "\n  as of " + Text(decision, "time") + ", holds until " + Text(decision, "valid_until") +
-          " unless a reading changes\n";
+  text += "\n  as of " + AnswerText(decision, "time") + ", holds until " +
+          AnswerText(decision, "valid_until") + " unless a reading changes\n";
   return explanation;
 }
 
 std::string TargetName(const Json& item) {
-  return Text(item, "namespace") + "/" + Text(item, "scaled_object");
+  return AnswerText(item, "namespace") + "/" + AnswerText(item, "scaled_object");
 }
 
 /// Shields the callers from JSON that is not what was expected.
@@ -254,103 +239,11 @@ std::vector<std::string> OverviewRow(const std::string& name,
   return {name,
           Number(decision, "target_replicas"),
           Number(decision, "target_executors"),
-          Text(decision, "summary")};
-}
-
-/// What went wrong, for the user and as an exit code.
-struct Failure {
-  int exit_code = kUpstream;
-  std::string message;
-};
-template <class T>
-using Fetched = tl::expected<T, Failure>;
-
-tl::unexpected<Failure> Wrong(int exit_code, std::string message) {
-  return tl::make_unexpected(Failure{exit_code, std::move(message)});
-}
-
-/// Asks one server.
-class Client {
- public:
-  Client(HttpTransport& transport, const Clock& clock, std::string server, std::string token)
-      : transport_(transport), clock_(clock), server_(std::move(server)), token_(std::move(token)) {
-    while (server_.ends_with('/')) server_.pop_back();
-  }
-
-  [[nodiscard]] Fetched<std::string> Get(const std::string& path) const {
-    HttpRequest request;
-    request.url = server_ + path;
-    request.headers.push_back({"Accept", "application/json"});
-    if (!token_.empty()) request.headers.push_back({"Authorization", "Bearer " + token_});
-    request.deadline = clock_.MonotonicNow() + kPatience;
-    Result<HttpResponse> response = transport_.Send(request);
-    if (!response) {
-      if (response.error().code == ErrorCode::kInvalidArgument) {
-        return Wrong(kUsage, "--server: " + response.error().message);
-      }
-      return Wrong(kUpstream,
-                   response.error().message +
-                       "; check that `stoker serve` runs and that --server names its HTTP address");
-    }
-    if (response->status == 200) return std::move(response->body);
-    std::string message = "the server answered " + std::to_string(response->status);
-    const Json body = Json::parse(response->body, nullptr, false);
-    if (body.is_object() && body.contains("error") && body.at("error").is_object()) {
-      const Json& error = body.at("error");
-      if (error.contains("message") && error.at("message").is_string())
-        message = Text(error, "message");
-    }
-    switch (response->status) {
-      case 401:
-      case 403:
-        return Wrong(kUsage, message + " (--token-file gives the token)");
-      case 404:
-        return Wrong(kNo, message);
-      default:
-        return Wrong(kUpstream, message);
-    }
-  }
-
-  /// All items of a list, page by page.
-  [[nodiscard]] Fetched<Json> GetAll(const std::string& path) const {
-    Json items = Json::array();
-    std::string next;
-    for (int page = 0; page < kMaxPages; ++page) {
-      const Fetched<std::string> body =
-          Get(path + "?limit=1000" + (next.empty() ? "" : "&next=" + http::PercentEncode(next)));
-      if (!body) return tl::make_unexpected(body.error());
-      const Json list = Json::parse(*body, nullptr, false);
-      if (!list.is_object() || !list.contains("items") || !list.at("items").is_array()) {
-        return Wrong(kUpstream,
-                     "the answer is no list; check that --server names server.http.listen");
-      }
-      items.insert(items.end(), list.at("items").begin(), list.at("items").end());
-      if (!list.contains("next") || !list.at("next").is_string()) break;
-      next = list.at("next").get<std::string>();
-    }
-    return items;
-  }
-
- private:
-  HttpTransport& transport_;
-  const Clock& clock_;
-  std::string server_;
-  std::string token_;
-};
-
-Fetched<std::string> ReadToken(const std::string& path, const FileSystem& files) {
-  if (path.empty()) return "";
-  const Result<std::string> content = files.Read(path);
-  if (!content) return Wrong(kUsage, "--token-file: " + content.error().message);
-  for (const std::string_view line : Split(*content, '\n')) {
-    const std::string_view token = Trim(line);
-    if (!token.empty() && !token.starts_with('#')) return std::string(token);
-  }
-  return Wrong(kUsage, "--token-file: the file holds no token");
+          AnswerText(decision, "summary")};
 }
 
 /// The JSON to show: one object's or policy's, or everybody's.
-Fetched<std::string> Fetch(const ExplainOptions& options, const Client& client) {
+Fetched<std::string> Fetch(const ExplainOptions& options, const ApiClient& client) {
   if (!options.policy.empty()) {
     return client.Get("/api/v1/policies/" + http::PercentEncode(options.policy));
   }
@@ -379,15 +272,15 @@ Result<Explanation> FormatExplanation(std::string_view json, bool colour) {
   return Guarded(json, [&](const Json& document) {
     if (!document.contains("items")) {
       const bool retired = document.at("retired").get<bool>();
-      return ExplainOne(
-          "policy " + Text(document, "name") + (retired ? " (no longer in the configuration)" : ""),
-          document,
-          paint);
+      return ExplainOne("policy " + AnswerText(document, "name") +
+                            (retired ? " (no longer in the configuration)" : ""),
+                        document,
+                        paint);
     }
     Explanation all;
     for (const Json& item : document.at("items")) {
       const Explanation one =
-          ExplainOne(TargetName(item) + ", policy " + Text(item, "policy"), item, paint);
+          ExplainOne(TargetName(item) + ", policy " + AnswerText(item, "policy"), item, paint);
       all.text += (all.text.empty() ? "" : "\n") + one.text;
       all.has_target = all.has_target && one.has_target;
     }
@@ -402,11 +295,11 @@ Result<Explanation> FormatOverview(std::string_view json, bool colour) {
     std::vector<std::vector<std::string>> targets{{"TARGET", "REPLICAS", "EXECUTORS", "WHY"}};
     for (const Json& item : document.at("targets")) {
       targets.push_back(
-          OverviewRow(TargetName(item) + " (" + Text(item, "policy") + ")", item, all));
+          OverviewRow(TargetName(item) + " (" + AnswerText(item, "policy") + ")", item, all));
     }
     std::vector<std::vector<std::string>> policies{{"POLICY", "REPLICAS", "EXECUTORS", "WHY"}};
     for (const Json& item : document.at("policies")) {
-      policies.push_back(OverviewRow(Text(item, "name"), item, all));
+      policies.push_back(OverviewRow(AnswerText(item, "name"), item, all));
     }
     all.text = targets.size() > 1 ? TextTable(targets, "  ")
                                   : "  no ScaledObject was asked about in the last 10 minutes\n";
@@ -431,7 +324,7 @@ int Explain(const ExplainOptions& options,
   const Fetched<std::string> token = ReadToken(options.token_file, files);
   if (!token) return fail(token.error());
   const Fetched<std::string> json =
-      Fetch(options, Client(transport, clock, options.server, *token));
+      Fetch(options, ApiClient(transport, clock, options.server, *token));
   if (!json) return fail(json.error());
   const bool one = !options.policy.empty() || !options.target.empty();
   const Result<Explanation> explanation =

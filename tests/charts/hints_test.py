@@ -4,14 +4,17 @@
 tests/charts/hints_test.py KUBERNETES CRD...
 
 KUBERNETES: OpenAPI description (swagger.json) of a Kubernetes release. CRD: files with the CustomResourceDefinitions of
-KEDA, of ProvisioningRequests and of CapacityBuffers. Needs PyYAML and jsonschema.
+KEDA, of ProvisioningRequests and of CapacityBuffers. STOKER_BIN: the program. Needs PyYAML and jsonschema.
 
 The golden files of tests/golden/hints are what is held against the schemas, unknown keys refused.
 """
 
+import glob
 import os
 import re
+import subprocess
 import sys
+import tempfile
 
 import yaml
 
@@ -19,6 +22,7 @@ from rendering import Schemas, check, report, results, same
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FOLDER = f"{ROOT}/tests/golden/hints"
+STOKER = os.environ["STOKER_BIN"]
 QUANTITY = re.compile(r"^[0-9]+(m|Ki|Mi|Gi|Ti)?$")
 
 
@@ -85,6 +89,14 @@ def main():
         isinstance(key, int) and key > 0 and all(re.compile(pattern) for pattern in patterns)
         for key, patterns in priorities.items()), priorities)
 
+    with tempfile.TemporaryDirectory() as folder:
+        for thing in documents("placeholder.yaml"):
+            if thing["kind"] == "ScaledObject":
+                with open(f"{folder}/{thing['metadata']['name']}.yaml", "w", encoding="utf-8") as file:
+                    yaml.safe_dump(thing, file)
+        done = subprocess.run([STOKER, "check", *glob.glob(f"{folder}/*.yaml"), "--strict"],
+                              capture_output=True, text=True, check=False)
+        report("stoker check passes the ScaledObject", "" if done.returncode == 0 else done.stdout + done.stderr)
     return 0 if all(results) else 1
 
 

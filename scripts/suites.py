@@ -376,6 +376,7 @@ def cluster():
          f"--gtest_output=xml:{report}"], stdout=sys.stderr)
     count = gtest_count(report) if os.path.exists(report) else Count(failed=1)
     count.add(count_script([f"{CLUSTER}/charts_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
+    count.add(count_script([f"{CLUSTER}/capacity_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
     count.add(count_script([f"{CLUSTER}/autoscaler_test.py", go_tool(HELM), programs], schema_packages()))
     return count
 

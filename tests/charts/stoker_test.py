@@ -384,7 +384,7 @@ def rights(scenarios):
                  "capacitybuffers": "get create patch"},
         "reports": {"pods": "list", "events/resourcequotas": "list", "podtemplates": "get create patch",
                     "provisioningrequests": "list create delete"},
-        "kube-system": {"configmaps/cluster-autoscaler-status": "get"},
+        "kube-system": {"configmaps/cluster-autoscaler-status": "get", "events": "list"},
         "stoker": {"leases": "get create update"}})
     same("no other right in the cluster", [name for name, found in held.items() if found],
          [name for name in scenarios

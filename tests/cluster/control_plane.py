@@ -232,7 +232,7 @@ class ControlPlane:
         self.kubeconfig = self.write_kubeconfig("admin", {
             "client-certificate-data": encoded(self.admin[0]), "client-key-data": encoded(self.admin[1])})
 
-    def write_kubeconfig(self, name, user):
+    def write_kubeconfig(self, name, user, namespace="default"):
         """Path of a kubeconfig for that user; JSON, which is YAML, too."""
         path = f"{self.folder}/{name}.kubeconfig"
         with open(path, "w", encoding="utf-8") as file:
@@ -241,7 +241,8 @@ class ControlPlane:
                 "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{self.port}",
                                                           "certificate-authority-data": encoded(self.authority.ca)}}],
                 "users": [{"name": name, "user": user}],
-                "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}]}, file)
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": name, "namespace": namespace}}]},
+                      file)
         return path
 
     def start_stoker(self, name, config, kubeconfig):

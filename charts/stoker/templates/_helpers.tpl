@@ -148,12 +148,16 @@ app.kubernetes.io/component: adapter
 {{- $_ := set $rights $namespace (append (dig $namespace list $rights) $rule) -}}
 {{- end -}}
 
-{{- /* Which groups failed lately, as the autoscaler writes it down. */ -}}
+{{- /* Which groups failed lately, as the autoscaler writes it down, and what it says of itself. */ -}}
 {{- if or .Values.expander.enabled $headroom -}}
 {{- $namespace := dig "expander" "statusNamespace" "kube-system" $capacity -}}
 {{- $rule := dict "apiGroups" (list "") "resources" (list "configmaps") "verbs" (list "get")
   "resourceNames" (list (dig "expander" "statusConfigMap" "cluster-autoscaler-status" $capacity)) -}}
 {{- $_ := set $rights $namespace (append (dig $namespace list $rights) $rule) -}}
+{{- if $headroom -}}
+{{- $rule := dict "apiGroups" (list "") "resources" (list "events") "verbs" (list "list") -}}
+{{- $_ := set $rights $namespace (append (get $rights $namespace) $rule) -}}
+{{- end -}}
 {{- end -}}
 {{- $rights | toJson -}}
 {{- end -}}

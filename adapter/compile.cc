@@ -178,6 +178,11 @@ std::optional<CompiledPolicy> CompilePolicy(const std::string& name,
   if (parsed->policy.capacity) {
     AddCapacity(*parsed, node, registry, context, parsed->policy, compiled, diagnostics);
   }
+  if (parsed->policy.forecast && context.inline_object) {
+    diagnostics.Add(*node.Find("forecast"),
+                    "forecast is for policies of the configuration; remove it from the metadata",
+                    ErrorCode::kPermissionDenied);
+  }
   if (diagnostics.items().size() != before) return std::nullopt;
   policy::CheckPolicy(parsed->policy, node, diagnostics);
   if (diagnostics.items().size() != before) return std::nullopt;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "adapter/reading_store.h"
+#include "core/units.h"
+#include "policy/forecast/forecast.h"
 #include "policy/lead_time.h"
 
 namespace stoker::adapter {
@@ -93,8 +95,26 @@ void Evaluation::Start(Poller& poller, bool replace_sources) {
     running = count(compiled_.running, policy.capacity->running);
     pending = count(compiled_.pending, policy.capacity->pending);
   }
+  std::vector<std::unique_ptr<Poller::Lease>> histories(policy.signals.size());
+  for (std::size_t i = 0; i < histories.size(); ++i) {
+    if (!policy::IsForecast(policy, i)) continue;
+    policy::PolicySignal history = policy.signals[i];
+    history.timing.interval = policy.forecast->step;
+    // A window of its own, with a past of its own.
+    scalers::SignalDefinition definition = compiled_.signals[i];
+    definition.source_key =
+        "history " + FormatDuration(history.timing.interval) + "\n" + definition.source_key;
+    histories[i] = Acquire(poller,
+                           history,
+                           definition,
+                           policy.forecast->window,
+                           policy::Enough(policy, i),
+                           replace_sources);
+  }
   const std::scoped_lock lock(mutex_);
   leases_ = std::move(leases);
+  histories_ = std::move(histories);
+  foreseen_.resize(histories_.size());
   running_ = std::move(running);
   pending_ = std::move(pending);
   started_ = now;
@@ -158,6 +178,10 @@ void Evaluation::OnReading() {
   {
     const std::scoped_lock lock(mutex_);
     if (leases_.empty()) return;  // a source answered while Start was still at it
+  }
+  MakeForecasts();
+  {
+    const std::scoped_lock lock(mutex_);
     now = Decide(clock_.WallNow());
     before = std::exchange(reported_, now);
     listeners = listeners_;
@@ -165,6 +189,39 @@ void Evaluation::OnReading() {
   on_decision_(*compiled_.policy, before, now);
   for (const std::weak_ptr<Listener>& weak : listeners) {
     if (const std::shared_ptr<Listener> listener = weak.lock()) (*listener)(now);
+  }
+}
+
+// On a poll's thread: takes milliseconds, and only when a history or the horizon changed.
+void Evaluation::MakeForecasts() {
+  const policy::Policy& policy = *compiled_.policy;
+  if (!policy.forecast) return;
+  const std::unique_lock forecasting(forecasting_, std::try_to_lock);
+  if (!forecasting) return;  // whoever is at it decides anew after it
+  const forecast::Settings& settings = *policy.forecast;
+  Duration wanted{0};
+  {
+    const std::scoped_lock lock(mutex_);
+    wanted = settings.horizon.value_or(lead_time_.value);
+  }
+  // In whole steps, so that a lead time that moves by seconds does not make all anew.
+  const Duration horizon = (wanted + settings.step - Duration(1)) / settings.step * settings.step;
+  for (std::size_t i = 0; i < policy.signals.size(); ++i) {
+    Foreseen made;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (histories_[i] == nullptr) continue;
+      made.history = histories_[i]->window();
+      if (made.history == nullptr ||
+          (made.history == foreseen_[i].history && horizon == foreseen_[i].horizon)) {
+        continue;
+      }
+    }
+    made.horizon = horizon;
+    made.forecast = std::make_shared<const forecast::Forecast>(
+        forecast::MakeForecast(*made.history, policy.signals[i].on_empty, settings, horizon));
+    const std::scoped_lock lock(mutex_);
+    foreseen_[i] = std::move(made);
   }
 }
 
@@ -195,13 +252,14 @@ std::vector<policy::SignalInput> Evaluation::Inputs() const {
 
 DecisionPtr Evaluation::Decide(WallTime now) {
   const policy::Policy& policy = *compiled_.policy;
+  std::vector<policy::SignalInput> inputs = Inputs();
+  for (std::size_t i = 0; i < foreseen_.size(); ++i) inputs[i].forecast = foreseen_[i].forecast;
   policy::CapacityInput capacity;
   capacity.lead = lead_time_;
   if (policy.capacity) capacity.schedules_known = adapter::Attempted(leases_);
   if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
   if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
-  latest_ =
-      std::make_shared<const policy::Decision>(policy::Decide(policy, Inputs(), now, capacity));
+  latest_ = std::make_shared<const policy::Decision>(policy::Decide(policy, inputs, now, capacity));
   return latest_;
 }
 

@@ -46,6 +46,13 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   void Listen(std::weak_ptr<Listener> listener);
 
  private:
+  /// A forecast and what it was made from.
+  struct Foreseen {
+    ReadingWindow history;
+    Duration horizon{0};
+    std::shared_ptr<const forecast::Forecast> forecast;
+  };
+
   void OnReading();
   std::unique_ptr<Poller::Lease> Acquire(Poller& poller,
                                          const policy::PolicySignal& signal,
@@ -53,6 +60,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
                                          Duration lookback,
                                          std::optional<double> enough,
                                          bool replace_source);
+  void MakeForecasts();
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
                                           const policy::PolicySignal& signal,
                                           std::optional<double> enough) const;
@@ -66,10 +74,13 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   std::vector<std::unique_ptr<Poller::Lease>> leases_;  // set once by Start, likewise those below
   std::unique_ptr<Poller::Lease> running_;              // of capacity
   std::unique_ptr<Poller::Lease> pending_;
+  std::vector<std::unique_ptr<Poller::Lease>> histories_;  // as leases_; null: not forecast
   WallTime started_{};
+  std::mutex forecasting_;  // held while forecasts are made, which takes too long for mutex_
   mutable std::mutex mutex_;
   policy::LeadTime lead_time_;
-  WallTime lead_time_minute_{};  ///< that lead_time_ is of
+  WallTime lead_time_minute_{};     ///< that lead_time_ is of
+  std::vector<Foreseen> foreseen_;  // as histories_
   DecisionPtr latest_;
   DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since
   std::vector<std::weak_ptr<Listener>> listeners_;

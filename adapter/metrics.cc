@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "policy/forecast/forecast.h"
+
 namespace stoker::adapter {
 namespace {
 
@@ -177,11 +179,17 @@ class SignalGauges {
       if (signal.age) age_.Add(labels, Seconds(*signal.age));
       up_.Add(labels, signal.up ? 1 : 0);
       winner_.Add(labels, signal.winner ? 1 : 0);
+      if (signal.forecast && signal.forecast->tested > 0) {
+        const std::string forecast = LabelText({{"policy", policy}, {"signal", signal.name}});
+        forecast_skill_.Add(forecast, signal.forecast->skill);
+        forecast_used_.Add(forecast, signal.forecast->used ? 1 : 0);
+      }
     }
   }
 
   void MoveTo(Families& out) && {
-    for (Gauges* gauges : {&value_, &demand_, &age_, &up_, &winner_}) {
+    for (Gauges* gauges :
+         {&value_, &demand_, &age_, &up_, &winner_, &forecast_skill_, &forecast_used_}) {
       Move(std::move(*gauges), out);
     }
   }
@@ -194,6 +202,11 @@ class SignalGauges {
   Gauges up_{"stoker_signal_up", "1 when the signal's newest poll succeeded."};
   Gauges winner_{"stoker_signal_winner",
                  "1 when the signal's demand is the combined one (max and min)."};
+  Gauges forecast_skill_{"stoker_forecast_skill",
+                         "Of the forecast's back-test: 1 - its pinball loss / that of the newest "
+                         "value."};
+  Gauges forecast_used_{"stoker_forecast_used",
+                        "1 when the forecast may lift: its back-test beats the newest value."};
 };
 
 class LeadTimeGauges {

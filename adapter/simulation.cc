@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapter/reading_store.h"
+#include "policy/forecast/forecast.h"
 
 namespace stoker::adapter {
 namespace {
@@ -64,6 +65,44 @@ class Workload {
   std::deque<Batch> starting_;  ///< in the order they will be ready
 };
 
+/// Makes one signal's forecasts anew with each step of its history, as the service does.
+class Foresight {
+ public:
+  Foresight(const policy::Policy& policy,
+            std::size_t signal,
+            std::span<const Reading> history,
+            Duration startup)
+      : settings_(*policy.forecast),
+        on_empty_(policy.signals[signal].on_empty),
+        signal_(signal),
+        history_(history),
+        horizon_(settings_.horizon.value_or(startup)) {}
+
+  void MoveTo(WallTime now, std::shared_ptr<const forecast::Forecast>& forecast) {
+    const std::size_t before = end_;
+    while (end_ < history_.size() && history_[end_].time <= now) ++end_;
+    if (end_ == before) return;
+    while (history_[begin_].time <= history_[end_ - 1].time - settings_.window) ++begin_;
+    forecast = std::make_shared<const forecast::Forecast>(forecast::MakeForecast(
+        history_.subspan(begin_, end_ - begin_), on_empty_, settings_, horizon_));
+  }
+
+  [[nodiscard]] std::size_t signal() const { return signal_; }
+  /// When the history goes on.
+  [[nodiscard]] WallTime next() const {
+    return end_ < history_.size() ? history_[end_].time : WallTime::max();
+  }
+
+ private:
+  const forecast::Settings& settings_;
+  OnEmpty on_empty_;
+  std::size_t signal_;
+  std::span<const Reading> history_;
+  Duration horizon_;
+  std::size_t begin_ = 0;  ///< of the window
+  std::size_t end_ = 0;    ///< readings before it have happened
+};
+
 class Run {
  public:
   Run(const policy::Policy& policy, const SimulationOptions& options)
@@ -77,7 +116,7 @@ class Run {
     span.held = available && decision.held;
     span.target =
         available ? decision.target_replicas : (started_ ? target_ : policy_.replicas.min);
-    span.demand = available ? decision.combined : demand_;
+    span.demand = available ? decision.reactive : demand_;
     if (!started_) workload_.emplace(span.target, options_.startup);
     if (!started_ || span.target != target_ || available != available_) {
       simulation_.changes.push_back({begin,
@@ -158,10 +197,16 @@ class Run {
 
 Simulation Simulate(const policy::Policy& policy,
                     std::span<const std::vector<Reading>> readings,
-                    const SimulationOptions& options) {
+                    const SimulationOptions& options,
+                    std::span<const std::vector<Reading>> histories) {
   const Duration lookback = policy::Lookback(policy);
   std::vector<policy::SignalInput> inputs(policy.signals.size());
   std::vector<std::size_t> next(inputs.size(), 0);
+  std::vector<Foresight> foresights;
+  for (std::size_t i = 0; i < inputs.size() && i < histories.size(); ++i) {
+    if (!policy::IsForecast(policy, i)) continue;
+    foresights.emplace_back(policy, i, histories[i], options.startup);
+  }
   Run run(policy, options);
   for (WallTime now = options.from; now < options.to;) {
     WallTime until = options.to;
@@ -174,6 +219,10 @@ Simulation Simulate(const policy::Policy& policy,
             inputs[i].window, std::span(all).subspan(first, next[i] - first), lookback);
       }
       if (next[i] < all.size()) until = std::min(until, all[next[i]].time);
+    }
+    for (Foresight& foresight : foresights) {
+      foresight.MoveTo(now, inputs[foresight.signal()].forecast);
+      until = std::min(until, foresight.next());
     }
     const policy::Decision decision = policy::Decide(policy, inputs, now);
     until = std::clamp(decision.valid_until, now + Duration(1), until);

@@ -26,7 +26,7 @@ struct SimulatedSpan {
   WallTime end{};
   int target = 0;         ///< while unavailable: the last one, as an HPA keeps it
   int running = 0;        ///< of the target, started up
-  double demand = 0;      ///< Decision::combined; while unavailable: the last one
+  double demand = 0;      ///< Decision::reactive; while unavailable: the last one
   bool available = true;  ///< false: the decision is an error, so there is no target
   bool held = false;      ///< some signal's last good reading serves
 };
@@ -72,9 +72,14 @@ struct Simulation {
 /// and decisions made as the service does, at every reading and whenever a decision ends to be
 /// valid, on virtual time. What the first decision wants is running already. The workload follows
 /// the target at once: KEDA's and the HPA's own delays, tolerance and fallback are not in it.
+///
+/// `histories`: the same at the steps of policy.forecast, for the signals it forecasts; what is
+/// before `from` counts, as far back as its window. It looks as far ahead as its horizon, or the
+/// startup.
 Simulation Simulate(const policy::Policy& policy,
                     std::span<const std::vector<Reading>> readings,
-                    const SimulationOptions& options);
+                    const SimulationOptions& options,
+                    std::span<const std::vector<Reading>> histories = {});
 
 /// How far before `from` readings matter to the first decisions of `policy`.
 Duration SimulationHistory(const policy::Policy& policy);

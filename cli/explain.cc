@@ -155,6 +155,18 @@ std::string Headroom(const Json& decision, const Paint& paint) {
   return text + TextTable(rows, "  ");
 }
 
+/// "busy: forecast 42 (25 to 51) at 2026-01-05T08:15:00Z; used: ..."
+std::string ForecastNote(const Json& signal) {
+  if (!signal.contains("forecast") || signal.at("forecast").is_null()) return "";
+  const Json& forecast = signal.at("forecast");
+  std::string text = "forecast ";
+  if (const Json& ahead = forecast.at("ahead"); !ahead.is_null()) {
+    text += Number(ahead, "value") + " (" + Number(ahead, "low") + " to " + Number(ahead, "high") +
+            ") at " + AnswerText(ahead, "time") + "; ";
+  }
+  return text + AnswerText(forecast, "summary");
+}
+
 std::string Notes(const Json& signals, const Paint& paint) {
   std::string text;
   for (const Json& signal : signals) {
@@ -167,6 +179,8 @@ std::string Notes(const Json& signals, const Paint& paint) {
     }
     const std::string detail = AnswerText(signal, "detail");
     if (!detail.empty()) text += name + detail + "\n";
+    const std::string forecast = ForecastNote(signal);
+    if (!forecast.empty()) text += name + forecast + "\n";
     const std::string change = AnswerText(signal, "next_change");  // when empty, found at once
     if (detail.find(change) == std::string::npos) text += name + "changes next at " + change + "\n";
   }

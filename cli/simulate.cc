@@ -145,13 +145,36 @@ class Past {
                                   WallTime from,
                                   WallTime to) {
     const policy::Policy& policy = *compiled.policy;
+    const Duration interval = policy.signals[index].timing.interval;
+    return Of(compiled,
+              index,
+              {adapter::SlotAt(from - adapter::SimulationHistory(policy), interval),
+               adapter::SlotAt(to - Duration(1), interval),
+               interval});
+  }
+
+  /// What its forecasts are made from; nothing where it is not forecast.
+  Result<std::vector<Reading>> HistoryOf(const CompiledPolicy& compiled,
+                                         std::size_t index,
+                                         WallTime from,
+                                         WallTime to) {
+    const policy::Policy& policy = *compiled.policy;
+    if (!policy::IsForecast(policy, index)) return std::vector<Reading>{};
+    const Duration step = policy.forecast->step;
+    return Of(compiled,
+              index,
+              {adapter::SlotAt(from - policy.forecast->window, step),
+               adapter::SlotAt(to - Duration(1), step),
+               step});
+  }
+
+  /// Polls of the slots in `span`.
+  Result<std::vector<Reading>> Of(const CompiledPolicy& compiled,
+                                  std::size_t index,
+                                  const scalers::SlotSpan& span) {
+    const policy::Policy& policy = *compiled.policy;
     const policy::PolicySignal& signal = policy.signals[index];
     const scalers::SignalDefinition& definition = compiled.signals[index];
-    const Duration interval = signal.timing.interval;
-    const scalers::SlotSpan span{
-        adapter::SlotAt(from - adapter::SimulationHistory(policy), interval),
-        adapter::SlotAt(to - Duration(1), interval),
-        interval};
     for (const std::string& name : {policy.name + "." + signal.name, signal.name}) {
       const auto column = columns_.find(name);
       if (column == columns_.end()) continue;
@@ -270,15 +293,20 @@ Status TrySimulate(const SimulateOptions& options, Terminal& terminal) {
   for (const CompiledPolicy* compiled : *chosen) {
     const policy::Policy& policy = *compiled->policy;
     std::vector<std::vector<Reading>> readings;
+    std::vector<std::vector<Reading>> histories;
     for (std::size_t i = 0; i < policy.signals.size(); ++i) {
       Result<std::vector<Reading>> of_signal =
           past.Of(*compiled, i, simulation.from, simulation.to);
       if (!of_signal) return Fail(of_signal.error());
       readings.push_back(std::move(*of_signal));
+      Result<std::vector<Reading>> history =
+          past.HistoryOf(*compiled, i, simulation.from, simulation.to);
+      if (!history) return Fail(history.error());
+      histories.push_back(std::move(*history));
     }
     policies.push_back({policy.name,
                         policy.replicas.executors_per_replica,
-                        adapter::Simulate(policy, readings, simulation)});
+                        adapter::Simulate(policy, readings, simulation, histories)});
   }
   for (const std::string& note : past.Notes()) terminal.err << "note: " << note << '\n';
 

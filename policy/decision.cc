@@ -54,7 +54,8 @@ class Sweep {
         contributions[i] = cursors[i].At(time);
         next = std::min(next, cursors[i].NextChange(time));
       }
-      const Wanted wanted = Want(policy_, contributions, scratch);
+      next = std::min(next, NextLift(policy_, inputs, time));
+      const Wanted wanted = WantLifted(policy_, inputs, cursors, contributions, time, scratch);
       // Where there was no decision there is nothing to keep.
       if (wanted.kind == Wanted::Kind::kNumber) Add(wanted.clamped, time, next);
       time = next;
@@ -138,7 +139,7 @@ Bound BoundOf(const Decision& decision) {
 Decision DecideTarget(const Policy& policy,
                       std::span<const SignalInput> inputs,
                       std::span<const Cursor> cursors,
-                      std::span<const Contribution> contributions,
+                      std::vector<Contribution> contributions,
                       WallTime now) {
   Decision decision;
   decision.time = now;
@@ -147,8 +148,10 @@ Decision DecideTarget(const Policy& policy,
     decision.valid_until = std::min(decision.valid_until, time);
   };
   for (const Cursor& cursor : cursors) valid_until(cursor.NextChange(now));
+  valid_until(NextLift(policy, inputs, now));
   std::vector<double> scratch;
-  const Wanted wanted = Want(policy, contributions, scratch);
+  const Wanted wanted = WantLifted(policy, inputs, cursors, contributions, now, scratch);
+  decision.reactive = wanted.reactive;
   decision.combined = wanted.combined;
   decision.gated = wanted.gated;
   decision.with_headroom = wanted.with_headroom;

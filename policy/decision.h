@@ -42,12 +42,14 @@ struct SignalDecision {
   std::optional<Duration> age;
   bool up = false;               ///< the newest poll succeeded
   std::optional<double> demand;  ///< replicas, not rounded; absent when it took no part
-  bool active = false;           ///< value > activation
+  bool active = false;           ///< value (or what it is lifted to) > activation
   bool winner = false;           ///< combine max/min: its demand is the combined number
   std::string error;             ///< of the newest poll, if it failed
   std::vector<std::string> warnings;
   std::string detail;
   std::optional<WallTime> next_change;
+  std::shared_ptr<const forecast::Forecast> forecast;  ///< null: there is none
+  std::optional<double> lifted;  ///< forecast value that `demand` stands for instead of `value`
 };
 std::string_view StateName(SignalDecision::State state);
 
@@ -96,6 +98,7 @@ struct Decision {
   Bound bound = Bound::kNone;
 
   // The way there, in order. Replicas, not rounded.
+  double reactive = 0;  ///< `combined` as it would be without forecasts
   double combined = 0;  ///< after activation gating and combine
   bool gated = false;   ///< demands were above 0 but no signal was active
   double with_headroom = 0;

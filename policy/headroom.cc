@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "policy/forecast/forecast.h"
+
 namespace stoker::policy {
 namespace {
 
@@ -55,16 +57,29 @@ int WantedAhead(const Policy& policy,
         ahead[i] = cursors[i].With(ahead[i], *value);
       }
     }
-    const Wanted wanted = Want(policy, ahead, scratch);
-    if (wanted.kind == Wanted::Kind::kNumber) most = std::max(most, RoundUp(wanted.clamped));
+    const auto want = [&] {
+      const Wanted wanted = Want(policy, ahead, scratch);
+      if (wanted.kind == Wanted::Kind::kNumber) most = std::max(most, RoundUp(wanted.clamped));
+    };
+    want();
+    bool forecast = false;
+    for (std::size_t i = 0; i < ahead.size() && i < inputs.size(); ++i) {
+      if (inputs[i].forecast == nullptr) continue;
+      if (const auto value = inputs[i].forecast->Highest(decision.time, until)) {
+        ahead[i] = cursors[i].Lifted(ahead[i], *value);
+        forecast = true;
+      }
+    }
+    if (forecast) want();
   }
   return most;
 }
 
-/// When a schedule's change is reached by `now` or by `until`.
+/// When a schedule's change, or another forecast value, is reached by `now` or by `until`.
 WallTime NextReached(std::span<const SignalInput> inputs, WallTime now, WallTime until) {
   WallTime next = kNever;
   for (const SignalInput& input : inputs) {
+    if (input.forecast) next = std::min(next, input.forecast->NextChange(now, until - now));
     if (input.upcoming == nullptr) continue;
     for (const ScheduledChange& change : *input.upcoming) {
       if (change.time > now) next = std::min(next, change.time);

@@ -224,6 +224,15 @@ const ParamTable<Fields>& Table() {
                 ReadCapacity(node, out.capacity.emplace(), diagnostics);
               },
               config::ParamType::kObject)
+          .AddCustom(
+              "forecast",
+              {.help = "What signals are about to become, from their own past. Used only while its "
+                       "back-test beats the newest value; never lowers anything. Not in trigger "
+                       "metadata."},
+              [](const Node& node, Fields& out, Diagnostics& diagnostics) {
+                forecast::ReadSettings(node, out.policy.forecast.emplace(), diagnostics);
+              },
+              config::ParamType::kObject)
           .AddCustom("signals",
                      {.help = "The signals by name (lower-case letters, digits and `_`).",
                       .required = true},
@@ -268,6 +277,30 @@ void SetCombine(const std::string& text,
   out.policy.expression = *std::move(expression);
 }
 
+void CheckForecast(const Policy& policy, const Node& node, Diagnostics& diagnostics) {
+  if (policy.forecast->lifts == forecast::Lifts::kHeadroom && !policy.capacity) {
+    diagnostics.Add(At(node, "lifts"),
+                    "the policy has no headroom to lift; add `capacity`, or set lifts: replicas");
+  }
+  std::vector<std::string_view> names;
+  for (const PolicySignal& signal : policy.signals) names.push_back(signal.name);
+  for (const std::string& name : policy.forecast->signals) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    std::string problem;
+    if (found == names.end()) {
+      const std::string_view nearest = NearestWord(name, names);
+      problem = "the policy has no signal '" + name + "'";
+      if (!nearest.empty()) problem += "; did you mean '" + std::string(nearest) + "'?";
+    } else {
+      const auto index = static_cast<std::size_t>(found - names.begin());
+      if (policy.signals[index].type != "cron" && policy.signals[index].type != "manual") continue;
+      problem = "signal '" + name + "' is of type " + policy.signals[index].type +
+                ", which cannot be forecast; leave it out";
+    }
+    diagnostics.Add(At(node, "signals"), problem);
+  }
+}
+
 }  // namespace
 
 std::optional<ParsedPolicy> ParsePolicy(const std::string& name,
@@ -308,6 +341,7 @@ void CheckPolicy(const Policy& policy, const Node& node, Diagnostics& diagnostic
         step, "from max it would take over 24h to come down; allow larger steps, or lower max");
   }
   if (policy.capacity) CheckCapacity(*policy.capacity, At(node, "capacity"), diagnostics);
+  if (policy.forecast) CheckForecast(policy, At(node, "forecast"), diagnostics);
   if (policy.metric_mode == MetricMode::kPerSignal) {
     const Node& mode = At(node, "metricMode");
     // KEDA and the HPA take the maximum of the metrics, and know nothing of the rest.
@@ -330,6 +364,7 @@ const std::vector<config::ParamInfo>& PolicyParams() {
       if (info.key == "scaleDown") info.children = ScaleDownTable().infos();
       if (info.key == "onFault") info.children = config::FaultPolicyParams();
       if (info.key == "capacity") info.children = CapacityParams();
+      if (info.key == "forecast") info.children = forecast::SettingsParams();
     }
     return infos;
   }();

@@ -77,6 +77,14 @@ Duration CapacityLookback(const Policy& policy) {
   return lookback;
 }
 
+bool IsForecast(const Policy& policy, std::size_t signal) {
+  if (!policy.forecast) return false;
+  const PolicySignal& of = policy.signals[signal];
+  const std::vector<std::string>& named = policy.forecast->signals;
+  if (named.empty()) return of.type != "cron" && of.type != "manual";
+  return std::find(named.begin(), named.end(), of.name) != named.end();
+}
+
 std::optional<double> Enough(const Policy& policy, std::size_t signal) {
   if (policy.combine == Combine::kExpression) return std::nullopt;
   const DemandRule& rule = policy.signals[signal].demand;

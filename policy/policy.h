@@ -14,6 +14,7 @@
 #include "core/result.h"
 #include "core/signal.h"
 #include "policy/expression.h"
+#include "policy/forecast/settings.h"
 
 namespace stoker::policy {
 
@@ -109,6 +110,7 @@ struct Policy {
   MetricMode metric_mode = MetricMode::kCombined;
   std::vector<PolicySignal> signals;
   std::optional<Capacity> capacity;
+  std::optional<forecast::Settings> forecast;
 };
 
 /// What the `signals:` map of a policy node holds, still to be read by the scalers' registry.
@@ -149,6 +151,10 @@ Duration Lookback(const Policy& policy);
 /// The same for the signals of policy.capacity: for as long as one of them is held, the other is
 /// looked at as it was then. Lead times need more (lead_time.h).
 Duration CapacityLookback(const Policy& policy);
+
+/// Whether `signal` (an index of policy.signals) is to be forecast. Schedules tell their future
+/// themselves, and what people push follows no rule: they are not.
+bool IsForecast(const Policy& policy, std::size_t signal);
 
 /// The value from which on a count cannot change the target of `policy`; empty when it must be
 /// exact (expressions). `signal` indexes policy.signals.

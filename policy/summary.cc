@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "core/units.h"
 #include "policy/decision.h"
+#include "policy/forecast/forecast.h"
 
 namespace stoker::policy {
 namespace {
@@ -31,10 +32,14 @@ std::string Ask(const Policy& policy, const PolicySignal& signal, const SignalDe
   text += Short(decided.demand.value_or(0));
   const bool per_executor =
       signal.demand.per == DemandRule::Per::kExecutor && policy.replicas.executors_per_replica != 1;
-  if (signal.demand.target_size != 1 || per_executor) {
-    text += " (" + Short(decided.value.value_or(0));
+  if (signal.demand.target_size != 1 || per_executor || decided.lifted) {
+    text += " (" + Short(decided.lifted ? *decided.lifted : decided.value.value_or(0));
     if (signal.demand.target_size != 1) text += " / " + Short(signal.demand.target_size);
     if (per_executor) text += " / " + std::to_string(policy.replicas.executors_per_replica);
+    if (decided.lifted) {
+      text += ", forecast within " + FormatDuration(decided.forecast->horizon) + "; now " +
+              Short(decided.value.value_or(0));
+    }
     text += ")";
   }
   return text;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/units.h"
+#include "policy/forecast/forecast.h"
 
 namespace stoker::policy {
 namespace {
@@ -16,6 +17,10 @@ constexpr double kLargestDemand = 1e12;
 constexpr double kRounding = 1e-9;
 /// More than there are anywhere; keeps sums within int.
 constexpr double kMostExecutors = 1e9;
+
+bool LiftsReplicas(const Policy& policy) {
+  return policy.forecast && policy.forecast->lifts == forecast::Lifts::kReplicas;
+}
 
 double Clamp(const Replicas& replicas, double value) {
   return std::max<double>(replicas.min, std::min<double>(replicas.max, value));
@@ -104,6 +109,16 @@ Contribution Cursor::With(Contribution contribution, double value) const {
   return contribution;
 }
 
+Contribution Cursor::Lifted(Contribution contribution, double value) const {
+  // What is at fault is for onFault; a forecast never stands in.
+  if (contribution.used == nullptr || !(value > contribution.value)) return contribution;
+  const double read = contribution.value;
+  contribution = With(contribution, value);
+  contribution.value = read;
+  contribution.lifted = value;
+  return contribution;
+}
+
 WallTime Cursor::NextChange(WallTime time) const {
   WallTime next = next_ < readings_.size() ? readings_[next_].time : kNever;
   if (good_ != kNone && time - good()->time <= serves_) {
@@ -174,6 +189,8 @@ SignalDecision Explain(const PolicySignal& signal,
     out.at_least = contribution.used->at_least;
   }
   if (contribution.takes_part) out.demand = contribution.demand;
+  out.forecast = input.forecast;
+  out.lifted = contribution.lifted;
   return out;
 }
 
@@ -254,9 +271,44 @@ Wanted Want(const Policy& policy,
     wanted.gated = wanted.combined > 0;
     wanted.combined = 0;
   }
+  wanted.reactive = wanted.combined;
   wanted.with_headroom = wanted.combined * (1 + policy.replicas.headroom);
   wanted.clamped = Clamp(policy.replicas, wanted.with_headroom);
   return wanted;
+}
+
+Wanted WantLifted(const Policy& policy,
+                  std::span<const SignalInput> inputs,
+                  std::span<const Cursor> cursors,
+                  std::span<Contribution> contributions,
+                  WallTime time,
+                  std::vector<double>& scratch) {
+  Wanted wanted = Want(policy, contributions, scratch);
+  if (!LiftsReplicas(policy) || wanted.kind != Wanted::Kind::kNumber) return wanted;
+  std::vector<Contribution> lifted;
+  for (std::size_t i = 0; i < contributions.size() && i < inputs.size(); ++i) {
+    if (inputs[i].forecast == nullptr) continue;
+    const std::optional<double> value = inputs[i].forecast->Lift(time);
+    if (!value) continue;
+    if (lifted.empty()) lifted.assign(contributions.begin(), contributions.end());
+    lifted[i] = cursors[i].Lifted(contributions[i], *value);
+  }
+  if (lifted.empty()) return wanted;
+  Wanted more = Want(policy, lifted, scratch);
+  if (more.kind != Wanted::Kind::kNumber || more.clamped < wanted.clamped) return wanted;
+  more.reactive = wanted.reactive;
+  std::copy(lifted.begin(), lifted.end(), contributions.begin());
+  return more;
+}
+
+WallTime NextLift(const Policy& policy, std::span<const SignalInput> inputs, WallTime time) {
+  WallTime next = kNever;
+  if (!LiftsReplicas(policy)) return next;
+  for (const SignalInput& input : inputs) {
+    if (input.forecast == nullptr) continue;
+    next = std::min(next, input.forecast->NextChange(time, input.forecast->horizon));
+  }
+  return next;
 }
 
 }  // namespace stoker::policy

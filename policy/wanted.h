@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct Contribution {
   const Reading* used = nullptr;  ///< the good reading behind it
   double value = 0;
   double demand = 0;
+  std::optional<double> lifted;  ///< the forecast value that demand stands for instead of `value`
   bool takes_part = false;
   bool active = false;
 
@@ -60,6 +62,9 @@ class Cursor {
 
   /// `contribution` as it would be if the signal's value were another.
   [[nodiscard]] Contribution With(Contribution contribution, double value) const;
+
+  /// `contribution` as it is if the signal is forecast to become `value`, which may only lift it.
+  [[nodiscard]] Contribution Lifted(Contribution contribution, double value) const;
 
   /// The first moment after `time` at which the demand may be another.
   [[nodiscard]] WallTime NextChange(WallTime time) const;
@@ -106,6 +111,7 @@ struct Wanted {
   enum class Kind : std::uint8_t { kNumber, kSignalFails, kNothingLeft, kExpressionFails };
   Kind kind = Kind::kNumber;
   std::string failure;  ///< kExpressionFails
+  double reactive = 0;  ///< `combined` without forecasts
   double combined = 0;
   bool gated = false;
   double with_headroom = 0;
@@ -116,5 +122,18 @@ struct Wanted {
 Wanted Want(const Policy& policy,
             std::span<const Contribution> contributions,
             std::vector<double>& scratch);
+
+/// Combines them with what forecasts say of the time until their horizon, where policy.forecast
+/// lifts the replicas; `contributions` become what was combined. Never less than without them: an
+/// expression that asks for less when a signal rises takes no forecasts.
+Wanted WantLifted(const Policy& policy,
+                  std::span<const SignalInput> inputs,
+                  std::span<const Cursor> cursors,
+                  std::span<Contribution> contributions,
+                  WallTime time,
+                  std::vector<double>& scratch);
+
+/// The first moment after `time` at which forecasts may lift to another number.
+WallTime NextLift(const Policy& policy, std::span<const SignalInput> inputs, WallTime time);
 
 }  // namespace stoker::policy

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/units.h"
+#include "policy/forecast/forecast.h"
 
 namespace stoker::adapter {
 namespace {
@@ -107,6 +108,34 @@ Json HeadroomJson(const policy::Headroom& headroom) {
           {"error", ErrorJson(headroom.error)}};
 }
 
+Json ForecastJson(const forecast::Forecast& forecast) {
+  Json ahead;
+  if (!forecast.predictions.empty() && forecast.predictions.back()) {
+    const forecast::Prediction& prediction = *forecast.predictions.back();
+    const auto last = static_cast<Duration::rep>(forecast.predictions.size() - 1);
+    ahead = {{"time", Time(forecast.first + last * forecast.step)},
+             {"value", Number(prediction.value)},
+             {"low", Number(prediction.low)},
+             {"high", Number(prediction.high)}};
+  }
+  Json models = Json::array();
+  for (const forecast::Share& share : forecast.models) {
+    models.push_back({{"name", share.name}, {"weight", Number(share.weight)}});
+  }
+  return {{"used", forecast.used},
+          {"summary", forecast::Summarize(forecast)},
+          {"skill", Number(forecast.skill)},
+          {"loss", Number(forecast.loss)},
+          {"naive_loss", Number(forecast.naive_loss)},
+          {"seasonal_naive_loss", Number(forecast.seasonal_loss)},
+          {"tested_steps", forecast.tested},
+          {"step_seconds", Seconds(forecast.step)},
+          {"horizon_seconds", Seconds(forecast.horizon)},
+          {"quantile", Number(forecast.quantile)},
+          {"ahead", std::move(ahead)},
+          {"models", std::move(models)}};
+}
+
 std::string Summary(const policy::Policy& policy,
                     const policy::Decision& decision,
                     bool inline_object) {
@@ -154,7 +183,9 @@ Json SignalJson(const policy::SignalDecision& signal, bool inline_object) {
           {"error", signal.error.empty() ? Json(nullptr) : Json(signal.error)},
           {"warnings", std::move(warnings)},
           {"detail", signal.detail},
-          {"next_change", Time(signal.next_change)}};
+          {"next_change", Time(signal.next_change)},
+          {"lifted_value", Number(signal.lifted)},
+          {"forecast", signal.forecast ? ForecastJson(*signal.forecast) : Json(nullptr)}};
 }
 
 Json DecisionHeadline(const policy::Policy& policy,

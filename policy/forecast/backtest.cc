@@ -102,7 +102,7 @@ Mixed Mix(std::span<const double> values,
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < models.size(); ++i) {
       losses[i].Add(values[t], models[i][t], keep);
-      if (losses[i].counts() && losses[i].mean() > 0) least = std::min(least, losses[i].mean());
+      if (losses[i].counts()) least = std::min(least, losses[i].mean());
     }
     double sum = 0;
     double weights = 0;

@@ -59,22 +59,22 @@ std::optional<Prediction> Forecast::At(WallTime time) const {
   return predictions[static_cast<std::size_t>(slot)];
 }
 
-std::optional<double> Forecast::Lift(WallTime time) const {
-  if (!used || !At(time + horizon)) return std::nullopt;
-  const auto end = static_cast<std::size_t>(SlotAt(time + horizon, first, step));
-  const auto begin =
-      static_cast<std::size_t>(std::max<Duration::rep>(SlotAt(time, first, step), 0));
-  double most = predictions[end]->value;
+std::optional<double> Forecast::Highest(WallTime from, WallTime to) const {
+  if (!used || !At(from)) return std::nullopt;
+  const auto begin = static_cast<std::size_t>(SlotAt(from, first, step));
+  const auto end = std::min(static_cast<std::size_t>(SlotAt(std::max(from, to), first, step)) + 1,
+                            predictions.size());
+  double most = predictions[begin]->value;
   for (std::size_t slot = begin; slot < end; ++slot) {
     if (predictions[slot]) most = std::max(most, predictions[slot]->value);
   }
   return most;
 }
 
-WallTime Forecast::NextChange(WallTime time) const {
+WallTime Forecast::NextChange(WallTime time, Duration span) const {
   if (!used) return WallTime::max();
   const auto after = [&](WallTime at) { return first + step * SlotAt(at, first, step) + kInstant; };
-  return std::min(after(time), after(time + horizon) - horizon);
+  return std::min(after(time), after(time + span) - span);
 }
 
 Forecast MakeForecast(std::span<const Reading> readings,

@@ -55,12 +55,18 @@ struct Forecast {
   /// `used`.
   [[nodiscard]] std::optional<Prediction> At(WallTime time) const;
 
-  /// What a forecast at `time` says the signal needs by `horizon` later: its greatest value until
-  /// then. Empty when it is not `used` or does not reach that far.
-  [[nodiscard]] std::optional<double> Lift(WallTime time) const;
+  /// The greatest value from `from` until `to`, as far as it reaches; empty when it is not `used`,
+  /// or does not reach `from`.
+  [[nodiscard]] std::optional<double> Highest(WallTime from, WallTime to) const;
 
-  /// The first moment after `time` from which Lift may be another.
-  [[nodiscard]] WallTime NextChange(WallTime time) const;
+  /// What a forecast at `time` says of the time until its horizon; by then it is to be there. It
+  /// stays up until a peak that is shorter than the horizon has come.
+  [[nodiscard]] std::optional<double> Lift(WallTime time) const {
+    return Highest(time, time + horizon);
+  }
+
+  /// The first moment after `time` from which Highest(time, time + span) may be another.
+  [[nodiscard]] WallTime NextChange(WallTime time, Duration span) const;
 };
 
 /// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. Takes

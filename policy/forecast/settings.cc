@@ -35,6 +35,10 @@ void ReadHorizon(const Node& node, Settings& out, Diagnostics& diagnostics) {
     out.horizon.reset();
     return;
   }
+  if (!node.IsScalar() || !ParseDuration(node.scalar())) {
+    config::Refuse(node, "expected lead, or a duration such as 15m", diagnostics);
+    return;
+  }
   config::ReadValue(node, {.min = 0, .max = kDay, .above_min = true}, out.horizon, diagnostics);
 }
 

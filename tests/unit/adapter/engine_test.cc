@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "policy/forecast/forecast.h"
 #include "scalers/manual/manual_scaler.h"
 #include "tests/testing/fake_signals.h"
 #include "tests/testing/scaler_world.h"
@@ -562,6 +563,91 @@ TEST_F(EngineTest, ViewsShowObjectsPoliciesAndSignals) {
   EXPECT_EQ(engine_.Policies().size(), 2U);
   ASSERT_EQ(engine_.Signals().size(), 2U);
   EXPECT_EQ(engine_.Signals().front().type, "fake");
+}
+
+/// A signal that is 10 in the first quarter of each hour, forecast from ten hours.
+class ForecastTest : public EngineTest {
+ protected:
+  ForecastTest() {
+    upstream_.Play([](const std::string&, const scalers::PollContext& context) {
+      return testing::FakeUpstream::Value(Busy(context.slot) ? 10 : 0);
+    });
+  }
+  static bool Busy(WallTime time) {
+    return time.time_since_epoch() % std::chrono::hours(1) < minutes(15);
+  }
+  /// To the next full hour, `hours` later, and on by `more`.
+  void Run(int hours, Duration more) {
+    const Duration past = world_.clock.WallNow().time_since_epoch() % std::chrono::hours(1);
+    world_.clock.Advance(std::chrono::hours(hours + 1) - past);
+    world_.clock.Advance(more);
+  }
+  policy::SignalDecision Signal() {
+    const Result<DecisionPtr> decision = engine_.Decide(Ref({{"policy", "etl"}}));
+    EXPECT_TRUE(decision);
+    return decision ? (*decision)->signals[0] : policy::SignalDecision{};
+  }
+
+  static constexpr const char* kForecast = R"(
+policies:
+  etl:
+    forecast: {step: 1m, window: 10h, seasons: [1h], horizon: 5m, quantile: 0.9, lifts: replicas}
+    signals:
+      queue: {type: fake, source: a}
+)";
+};
+
+TEST_F(ForecastTest, LiftsTheTargetAheadOfWhatComesEveryHour) {
+  Apply(kForecast);
+  Run(10, Duration(0));
+  EXPECT_EQ(Target(Ref({{"policy", "etl"}})), 10);
+  world_.clock.Advance(minutes(30));
+  EXPECT_EQ(Target(Ref({{"policy", "etl"}})), 0);
+  ASSERT_TRUE(Signal().forecast);
+  EXPECT_TRUE(Signal().forecast->used) << Signal().forecast->reason;
+  EXPECT_EQ(Signal().forecast->horizon, minutes(5));
+  world_.clock.Advance(minutes(26));
+  EXPECT_FALSE(Busy(world_.clock.WallNow()));
+  EXPECT_GE(Target(Ref({{"policy", "etl"}})), 8);
+  EXPECT_EQ(Signal().value, 0);
+  EXPECT_GE(Signal().lifted.value_or(0), 8);
+}
+
+TEST_F(ForecastTest, PollsItsHistoryAtItsOwnPace) {
+  Apply(kForecast);
+  upstream_.Set("a", 1);
+  const std::size_t before = upstream_.polls("a").size();
+  world_.clock.Advance(minutes(10));
+  EXPECT_EQ(upstream_.polls("a").size() - before, 10U * 4 + 10);
+}
+
+TEST_F(ForecastTest, SaysWhatIsMissing) {
+  Apply(kForecast);
+  world_.clock.Advance(minutes(20));
+  ASSERT_TRUE(Signal().forecast);
+  EXPECT_FALSE(Signal().forecast->used);
+  EXPECT_THAT(Signal().forecast->reason, HasSubstr("too little history"));
+}
+
+TEST_F(ForecastTest, AReloadMakesItAnewWithTheNextReading) {
+  Apply(kForecast);
+  Run(10, minutes(20));
+  std::string yaml = kForecast;
+  yaml.replace(yaml.find("0.9"), 3, "0.8");
+  Apply(yaml);
+  world_.clock.Advance(seconds(15));
+  ASSERT_TRUE(Signal().forecast);
+  EXPECT_EQ(Signal().forecast->quantile, 0.8);
+  EXPECT_TRUE(Signal().forecast->used) << Signal().forecast->reason;
+}
+
+TEST_F(ForecastTest, IsNotForInlineObjects) {
+  Apply(std::string(kInline) + kForecast);
+  const Result<DecisionPtr> decision = engine_.Decide(
+      Ref({{"policySpec",
+            "{forecast: {lifts: replicas}, signals: {queue: {type: fake, source: a}}}"}}));
+  ASSERT_FALSE(decision);
+  EXPECT_THAT(decision.error().message, HasSubstr("forecast is for policies of the configuration"));
 }
 
 class KedaE2eTest : public EngineTest {

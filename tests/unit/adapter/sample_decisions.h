@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "adapter/decisions.h"
+#include "policy/forecast/forecast.h"
 #include "tests/testing/fakes.h"
 
 namespace stoker::adapter {
@@ -100,6 +101,21 @@ inline policy::Decision SampleDecision() {
   busy.active = true;
   busy.error = "localhost:9090 answered 503; the last good reading is held";
   busy.warnings = {"results may be partial"};
+
+  auto forecast = std::make_shared<forecast::Forecast>();
+  forecast->reason = "3% less loss than naive, 5% less are needed";
+  forecast->skill = 0.03;
+  forecast->tested = 2016;
+  forecast->loss = 1.94;
+  forecast->naive_loss = 2;
+  forecast->seasonal_loss = 2.5;
+  forecast->models = {{"Holt-Winters 24h", 288, 0.75}, {"naive", 0, 0.25}};
+  forecast->step = std::chrono::minutes(5);
+  forecast->horizon = std::chrono::minutes(15);
+  forecast->quantile = 0.8;
+  forecast->first = testing::At("2026-01-05T08:15:00Z");
+  forecast->predictions = {forecast::Prediction{.value = 40, .low = 28, .high = 44}};
+  busy.forecast = std::move(forecast);
 
   decision.signals = {backlog, busy};
 

@@ -57,6 +57,33 @@ struct SimulationTest : ::testing::Test {
   SimulationOptions options;
 };
 
+TEST_F(SimulationTest, ForecastsFromTheHistoryBefore) {
+  // Every hour 6 for ten minutes, forecast from ten hours before; the startup is the horizon.
+  forecast::Settings& settings = policy.forecast.emplace();
+  settings.step = minutes(1);
+  settings.window = hours(10);
+  settings.seasons = {hours(1)};
+  settings.quantile = 0.9;
+  settings.lifts = forecast::Lifts::kReplicas;
+  options.startup = minutes(3);
+  options.to = kFrom + hours(4);
+  std::vector<std::vector<Reading>> history(1);
+  for (WallTime slot = kFrom - hours(10); slot < options.to; slot += minutes(1)) {
+    const bool busy = slot.time_since_epoch() % hours(1) < minutes(10);
+    history[0].push_back({slot, Reading::Kind::kValue, busy ? 6.0 : 0.0});
+  }
+  std::vector<std::vector<Reading>> readings(1);
+  for (const Reading& reading : history[0]) {
+    if (reading.time >= kFrom) readings[0].push_back(reading);
+  }
+  const Simulation ahead = Simulate(policy, readings, options, history);
+  const Simulation reactive = Simulate(policy, readings, options);
+  EXPECT_GT(reactive.figures.waiting_executor_hours, 0.8);
+  EXPECT_LT(ahead.figures.waiting_executor_hours, 0.1);
+  EXPECT_LT(ahead.figures.executor_hours, 1.6 * reactive.figures.executor_hours);
+  EXPECT_THAT(ahead.changes[2].why, HasSubstr("forecast within 3m"));
+}
+
 TEST_F(SimulationTest, FollowsTheSignalAndAddsUp) {
   // 2 for 15 minutes, 8 for 30, 0 for 15: 0.5 + 4 executor-hours.
   std::vector<double> values(15, 2);

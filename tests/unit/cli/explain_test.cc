@@ -75,37 +75,40 @@ class ExplainTest : public ::testing::Test {
 TEST_F(ExplainTest, ShowsTheWholeWhyOfATarget) {
   EXPECT_EQ(Run({.target = "team-a/nightly"}), kOk) << err_.str();
   const std::string summary = policy::Summarize(adapter::SamplePolicy(), adapter::SampleDecision());
-  EXPECT_EQ(out_.str(),
-            "team-a/nightly, policy etl\n"
-            "  " +
-                summary +
-                "\n"
-                "\n"
-                "     SIGNAL   TYPE        VALUE  AGE    DEMAND  STATE\n"
-                "  *  backlog  s3          60     10s    12      fresh\n"
-                "     busy     prometheus  32     2m10s  4       held\n"
-                "  * its demand is the combined one\n"
-                "\n"
-                "  combined (max)    12\n"
-                "  headroom 25%      15\n"
-                "  min 0, max 50     15\n"
-                "  stabilization 5m  15\n"
-                "  target            15  x 2 = 30 executors\n"
-                "\n"
-                "  room for executors to come\n"
-                "  wanted within 3m15s  40  lead time measured\n"
-                "  wanted now           30\n"
-                "  running              28\n"
-                "  pending              6\n"
-                "  room                 6\n"
-                "\n"
-                "  backlog: 1 request\n"
-                "  backlog: changes next at 2026-01-05T18:00:00Z\n"
-                "  busy: localhost:9090 answered 503; the last good reading is held\n"
-                "  busy: warning: results may be partial\n"
-                "\n"
-                "  as of 2026-01-05T08:00:10Z, holds until 2026-01-05T08:02:00Z unless a reading "
-                "changes\n");
+  EXPECT_EQ(
+      out_.str(),
+      "team-a/nightly, policy etl\n"
+      "  " +
+          summary +
+          "\n"
+          "\n"
+          "     SIGNAL   TYPE        VALUE  AGE    DEMAND  STATE\n"
+          "  *  backlog  s3          60     10s    12      fresh\n"
+          "     busy     prometheus  32     2m10s  4       held\n"
+          "  * its demand is the combined one\n"
+          "\n"
+          "  combined (max)    12\n"
+          "  headroom 25%      15\n"
+          "  min 0, max 50     15\n"
+          "  stabilization 5m  15\n"
+          "  target            15  x 2 = 30 executors\n"
+          "\n"
+          "  room for executors to come\n"
+          "  wanted within 3m15s  40  lead time measured\n"
+          "  wanted now           30\n"
+          "  running              28\n"
+          "  pending              6\n"
+          "  room                 6\n"
+          "\n"
+          "  backlog: 1 request\n"
+          "  backlog: changes next at 2026-01-05T18:00:00Z\n"
+          "  busy: localhost:9090 answered 503; the last good reading is held\n"
+          "  busy: warning: results may be partial\n"
+          "  busy: forecast 40 (28 to 44) at 2026-01-05T08:15:00Z; not used: 3% less loss than "
+          "naive, 5% less are needed\n"
+          "\n"
+          "  as of 2026-01-05T08:00:10Z, holds until 2026-01-05T08:02:00Z unless a reading "
+          "changes\n");
   EXPECT_EQ(err_.str(), "");
 }
 

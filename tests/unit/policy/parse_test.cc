@@ -305,7 +305,8 @@ TEST(PolicyParams, NamesEveryKeyWithHelp) {
       EXPECT_FALSE(info.children.empty()) << info.key;
     }
   }
-  EXPECT_EQ(keys, "namespaces replicas combine scaleDown onFault metricMode capacity signals ");
+  EXPECT_EQ(keys,
+            "namespaces replicas combine scaleDown onFault metricMode capacity forecast signals ");
 }
 
 }  // namespace

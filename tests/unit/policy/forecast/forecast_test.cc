@@ -69,7 +69,8 @@ TEST(Forecast, ReachesItsHorizonForAStepAfterTheNewestValue) {
       EXPECT_TRUE(forecast.Lift(forecast.newest + since)) << horizon.count();
     }
     // A history that nobody adds to runs out.
-    EXPECT_FALSE(forecast.Lift(forecast.newest + kStep + 5min + 1ms)) << horizon.count();
+    EXPECT_FALSE(forecast.At(forecast.newest + 2 * kStep + horizon)) << horizon.count();
+    EXPECT_FALSE(forecast.Lift(forecast.newest + 2 * kStep + horizon)) << horizon.count();
   }
 }
 
@@ -79,7 +80,7 @@ TEST(Forecast, LiftOnlyChangesWhereItSays) {
   WallTime time = forecast.newest - 2h;
   while (time < end) {
     const auto lift = forecast.Lift(time);
-    const WallTime next = forecast.NextChange(time);
+    const WallTime next = forecast.NextChange(time, forecast.horizon);
     ASSERT_GT(next, time);
     EXPECT_EQ(forecast.Lift(std::min(next - 1ms, end)), lift);
     EXPECT_EQ(forecast.Lift(time + (next - 1ms - time) / 2), lift);

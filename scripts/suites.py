@@ -441,6 +441,17 @@ def image():
                         before=["unshare", "--net", "--mount"])
 
 
+def forecast():
+    """Forecasts of arrival series and of a job backlog that others published."""
+    data = os.path.abspath(os.environ.get("STOKER_DATA", "../shared/data"))
+    if not os.path.isdir(f"{data}/traces"):
+        raise CannotRun(f"needs traces/ of arrivals in {data}; STOKER_DATA names another folder")
+    build("dev")
+    count = ctest("dev", "external", {"STOKER_DATA": data})
+    count.add(count_script(["tests/external/backlog.py", f"{data}/traces/alibaba_lora_request_trace.csv"]))
+    return count
+
+
 def sanitizer(preset, environment):
     targets = [name for name in sanitized_targets() if name]
     build(preset, *targets)
@@ -591,6 +602,7 @@ SUITES = {
     "pictures": Suite(pictures, kind="optional", only_all=True),
     "docs": Suite(docs),
     "image": Suite(image, kind="optional", only_all=True),
+    "forecast": Suite(forecast, kind="external data", only_all=True),
     "bench": Suite(bench, only_all=True),
     "asan": Suite(asan, only_all=True),
     "tsan": Suite(tsan, only_all=True),

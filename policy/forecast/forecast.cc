@@ -18,6 +18,13 @@ Duration LongestSilence(Duration step) {
   return std::max<Duration>(std::chrono::hours(1), 3 * step);
 }
 
+/// How long nothing has been known at the end.
+Duration Silence(const Series& series) {
+  std::size_t silent = 0;
+  while (std::isnan(series.values[series.values.size() - 1 - silent])) ++silent;
+  return series.step * static_cast<Duration::rep>(silent);
+}
+
 /// The number of steps from `first` to the first slot at or after `time`.
 Duration::rep SlotAt(WallTime time, WallTime first, Duration step) {
   const Duration since = time - first;
@@ -25,30 +32,6 @@ Duration::rep SlotAt(WallTime time, WallTime first, Duration step) {
 }
 
 std::string Percent(double fraction) { return FormatNumber(std::round(fraction * 100)) + "%"; }
-
-/// Why a forecast is not to be used; empty when it is.
-std::string Objection(const Series& series, const Backtest& test) {
-  std::size_t silent = 0;
-  while (std::isnan(series.values[series.values.size() - 1 - silent])) ++silent;
-  const Duration silence = series.step * static_cast<Duration::rep>(silent);
-  if (silence > LongestSilence(series.step)) {
-    return "its history has no value for the last " + FormatDuration(silence);
-  }
-  if (test.tested < Forecast::kFewestTested) {
-    return "too little history: tested on " + std::to_string(test.tested) + " steps, " +
-           std::to_string(Forecast::kFewestTested) + " are needed";
-  }
-  if (test.naive.loss <= 0) return "nothing to gain: the signal stays what it is";
-  const double skill = test.Skill();
-  if (skill < Forecast::kMargin) {
-    return (skill < 0 ? Percent(-skill) + " more" : Percent(skill) + " less") +
-           " loss than naive, " + Percent(Forecast::kMargin) + " less are needed";
-  }
-  if (test.gain_t < Forecast::kLeastT) {
-    return Percent(skill) + " less loss than naive, but not steadily: it may be chance";
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -75,6 +58,23 @@ WallTime Forecast::NextChange(WallTime time, Duration span) const {
   if (!used) return WallTime::max();
   const auto after = [&](WallTime at) { return first + step * SlotAt(at, first, step) + kInstant; };
   return std::min(after(time), after(time + span) - span);
+}
+
+std::string Objection(const Backtest& test) {
+  if (test.tested < Forecast::kFewestTested) {
+    return "too little history: tested on " + std::to_string(test.tested) + " steps, " +
+           std::to_string(Forecast::kFewestTested) + " are needed";
+  }
+  if (test.naive.loss <= 0) return "nothing to gain: the signal stays what it is";
+  const double skill = test.Skill();
+  if (skill < Forecast::kMargin) {
+    return (skill < 0 ? Percent(-skill) + " more" : Percent(skill) + " less") +
+           " loss than naive, " + Percent(Forecast::kMargin) + " less are needed";
+  }
+  if (test.gain_t < Forecast::kLeastT) {
+    return Percent(skill) + " less loss than naive, but not steadily: it may be chance";
+  }
+  return {};
 }
 
 Forecast MakeForecast(std::span<const Reading> readings,
@@ -108,7 +108,10 @@ Forecast MakeForecast(std::span<const Reading> readings,
     if (share.season == 0) continue;
     share.name += " " + FormatDuration(settings.step * static_cast<Duration::rep>(share.season));
   }
-  forecast.reason = Objection(series, test);
+  forecast.reason = Objection(test);
+  if (const Duration silence = Silence(series); silence > LongestSilence(settings.step)) {
+    forecast.reason = "its history has no value for the last " + FormatDuration(silence);
+  }
   forecast.used = forecast.reason.empty();
   forecast.newest = series.TimeOf(series.values.size() - 1);
   forecast.first = series.TimeOf(test.first_tested);

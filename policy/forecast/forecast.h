@@ -69,6 +69,9 @@ struct Forecast {
   [[nodiscard]] WallTime NextChange(WallTime time, Duration span) const;
 };
 
+/// Why a forecast with this back-test is not to be used; empty when it is.
+std::string Objection(const Backtest& test);
+
 /// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. Takes
 /// some milliseconds for two weeks of five minutes.
 Forecast MakeForecast(std::span<const Reading> readings,

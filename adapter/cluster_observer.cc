@@ -13,8 +13,6 @@ namespace stoker::adapter {
 namespace {
 
 using kubernetes::Find;
-using kubernetes::ObjectList;
-using kubernetes::Resource;
 using kubernetes::Text;
 using nlohmann::json;
 

@@ -4,6 +4,7 @@ from grafana import GREEN, RED, YELLOW, Board, Row, graph, quantiles, stat, stat
 
 POD = 'namespace=~"$namespace", pod=~".+-exec-[0-9]+"'
 CAPACITY = [("Nodes before executors", "explanation/capacity.md")]
+FORECAST = [("When forecasts are used", "explanation/forecast.md")]
 RUNNING = 'and on (namespace, pod) (kube_pod_status_phase{phase="Running"} == 1)'  # those that ended request nothing
 
 
@@ -78,6 +79,13 @@ def stoker():
               "the autoscaler's next filter decides.", "none",
               ("60 * sum by (node_group) (rate(stoker_expander_choices_total[$__rate_interval]))", "{{node_group}}"),
               nothing="no choices asked for", links=CAPACITY),
+        graph("Skill of forecasts", "How much better than the newest value they were on their own past: 1 is without loss, 0 no "
+              "better. One below 0.05 lifts nothing.", "percentunit",
+              ("max by (policy, signal) (stoker_forecast_skill)", "{{policy}} {{signal}}"),
+              nothing="no policy has a forecast, or its past is too short", links=FORECAST),
+        graph("Forecasts in use", "Whether a forecast may lift: 1, or 0 while it does not beat the newest value.", "none",
+              ("max by (policy, signal) (stoker_forecast_used)", "{{policy}} {{signal}}"),
+              nothing="no policy has a forecast", links=FORECAST),
     ])
 
 

@@ -206,6 +206,7 @@ def configuration(prometheus, expander_tls):
                 "capacity": {"mechanism": "buffer", "executor": {"cpu": 2, "memory": "8Gi"}, "leadTime": "measured",
                              "running": {"type": "prometheus", "connection": "main", "threshold": 1,
                                          "query": f"ceil(({wave(DELAY)}) / 2)"}},
+                "forecast": {"step": "15s", "window": "1h", "seasons": ["750s"], "horizon": "2m", "lifts": "replicas"},
                 "signals": {"busy": {"type": "prometheus", "connection": "main", "query": wave(0), "threshold": 2}}},
             "broken": {"replicas": {"min": 0, "max": 9}, "signals": {
                 "lost": {"type": "prometheus", "connection": "lost", "query": "up", "threshold": 1}}},

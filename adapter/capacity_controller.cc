@@ -27,6 +27,8 @@ constexpr const char* kGroup = "autoscaling.x-k8s.io";
 /// Where the fingerprint of what was applied stands, so that a field that is no longer wanted shows
 /// as a difference, too.
 constexpr const char* kFingerprint = "stoker/fingerprint";
+/// As long as a booking lasts.
+constexpr Duration kFailedStays = std::chrono::minutes(10);
 /// Of objects, where no cluster says in which namespace we are.
 constexpr const char* kNamespace = "stoker";
 
@@ -96,14 +98,17 @@ std::int64_t CountOf(const json& request) {
   return count;
 }
 
-/// Whether it holds nothing any more: its booking is over, or it failed.
-bool IsOver(const json& request) {
+/// Whether it holds nothing any more: its booking is over, or it failed. One that failed is left
+/// for a while, since what it failed of is seldom gone by the next round.
+bool IsOver(const json& request, WallTime now) {
   const json* conditions = Find(request, {"status", "conditions"});
   if (conditions == nullptr || !conditions->is_array()) return false;
-  return std::any_of(conditions->begin(), conditions->end(), [](const json& condition) {
+  return std::any_of(conditions->begin(), conditions->end(), [now](const json& condition) {
+    if (Text(condition, {"status"}) != "True") return false;
     const std::string type = Text(condition, {"type"});
-    const bool ends = type == "BookingExpired" || type == "CapacityRevoked" || type == "Failed";
-    return ends && Text(condition, {"status"}) == "True";
+    if (type != "Failed") return type == "BookingExpired" || type == "CapacityRevoked";
+    const Result<WallTime> since = ParseTime(Text(condition, {"lastTransitionTime"}));
+    return !since || now - *since >= kFailedStays;
   });
 }
 
@@ -233,7 +238,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     std::int64_t most = 0;
     for (const json& request : list->items) {
       const std::int64_t count = CountOf(request);
-      if (IsOver(request) || count <= most) continue;
+      if (IsOver(request, deps.clock.WallNow()) || count <= most) continue;
       most = count;
       kept = Text(request, {"metadata", "name"});
     }

@@ -1,5 +1,6 @@
 #include "adapter/compile.h"
 
+#include <map>
 #include <utility>
 
 #include "capacity/manifests.h"
@@ -135,6 +136,29 @@ void ApplyCapacity(const capacity::CapacityConfig& section,
     if (!headroom) diagnostics.Add(*node.Find("capacity"), headroom.error().message);
   }
   compiled.policy = std::make_shared<const policy::Policy>(std::move(policy));
+}
+
+/// Objects by namespace (empty: our own) and name, with the policy that they are of.
+using ObjectOwners = std::map<std::pair<std::string, std::string>, std::string>;
+
+/// Two policies of one object would undo each other's work, round after round.
+void CheckObject(const policy::Policy& policy,
+                 const capacity::CapacityConfig& section,
+                 const config::Node& node,
+                 ObjectOwners& owners,
+                 config::Diagnostics& diagnostics) {
+  if (!policy.capacity ||
+      policy.capacity->mechanism.value_or(policy::Mechanism::kNone) == policy::Mechanism::kNone) {
+    return;
+  }
+  const Result<capacity::Headroom> headroom = capacity::MakeHeadroom(policy, section, "default");
+  if (!headroom) return;  // said already
+  const auto [owner, is_free] =
+      owners.try_emplace({policy.capacity->name_space, headroom->name}, policy.name);
+  if (is_free) return;
+  diagnostics.Add(*node.Find("capacity"),
+                  "its object would be " + headroom->name + ", as that of policy '" +
+                      owner->second + "' is; set name to another");
 }
 
 /// `node` is the policy's.
@@ -275,12 +299,14 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
   const scalers::SignalContext context{
       .connections = compiled->connections, .name_space = "", .inline_object = false, .deps = deps};
   const bool manual_allowed = compiled->server.manual.enabled;
+  ObjectOwners owners;
   for (const config::Node::Entry& entry : document.policies.entries()) {
     if (same_connections) {
       const auto same = previous->policies.find(entry.key);
       if (same != previous->policies.end() &&
           same->second.fingerprint == PolicyFingerprint(entry.value, document.capacity)) {
         if (!manual_allowed) CheckManual(same->second, entry.value, diagnostics);
+        CheckObject(*same->second.policy, compiled->capacity, entry.value, owners, diagnostics);
         compiled->policies.insert(*same);
         continue;
       }
@@ -290,6 +316,7 @@ std::shared_ptr<const CompiledConfig> CompileConfig(const config::Document& docu
     if (policy && !manual_allowed) CheckManual(*policy, entry.value, diagnostics);
     if (!policy) continue;
     ApplyCapacity(compiled->capacity, entry.value, *policy, diagnostics);
+    CheckObject(*policy->policy, compiled->capacity, entry.value, owners, diagnostics);
     policy->fingerprint = PolicyFingerprint(entry.value, document.capacity);
     compiled->policies.emplace(entry.key, std::move(*policy));
   }

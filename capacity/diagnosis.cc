@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "capacity/saturating.h"
 #include "core/text.h"
 #include "core/units.h"
 #include "rightsizing/text.h"
@@ -199,9 +200,10 @@ class Diagnosis {
         resource.remove_prefix(std::string_view("requests.").size());
       if (resource == "cpu") return headroom_.requests.cpu_millis;
       if (resource == "memory" || resource == "limits.memory") {
-        return headroom_.requests.memory_bytes * kMillis;
+        return Product(headroom_.requests.memory_bytes, kMillis);
       }
-      if (resource == "ephemeral-storage") return headroom_.requests.ephemeral_bytes * kMillis;
+      if (resource == "ephemeral-storage")
+        return Product(headroom_.requests.ephemeral_bytes, kMillis);
       return resource == "pods" || resource == "count/pods" ? kMillis : 0;
     };
     for (const QuotaUse& use : view_.quotas) {

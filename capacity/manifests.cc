@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "capacity/saturating.h"
 #include "core/text.h"
 #include "core/units.h"
 #include "rightsizing/memory.h"
@@ -38,6 +39,12 @@ constexpr std::size_t kCommentWidth = 98;
 
 tl::unexpected<Error> Invalid(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+/// As manifests write sizes, so that many of them come to the sum of what each asks for.
+std::int64_t WholeMebibytes(std::int64_t bytes) {
+  constexpr std::int64_t kMebi = std::int64_t{1} << 20;
+  return Product(bytes / kMebi + (bytes % kMebi > 0 ? 1 : 0), kMebi);
 }
 
 /// A policy's name as objects may be called.
@@ -84,7 +91,9 @@ Json Quantities(const rightsizing::Resources& amount) {
 }
 
 rightsizing::Resources Times(const rightsizing::Resources& one, std::int64_t count) {
-  return {one.cpu_millis * count, one.memory_bytes * count, one.ephemeral_bytes * count};
+  return {Product(one.cpu_millis, count),
+          Product(one.memory_bytes, count),
+          Product(one.ephemeral_bytes, count)};
 }
 
 Json Metadata(const Headroom& headroom, const std::string& name) {
@@ -554,8 +563,8 @@ Json NamespaceQuota(const std::string& name_space, const std::vector<const Headr
   for (const Headroom* headroom : headrooms) {
     const std::int64_t count = headroom->most_wanted + headroom->max_executors;
     const rightsizing::Resources most = Times(headroom->requests, count);
-    sum.cpu_millis += most.cpu_millis;
-    sum.memory_bytes += most.memory_bytes;
+    sum.cpu_millis = Plus(sum.cpu_millis, most.cpu_millis);
+    sum.memory_bytes = Plus(sum.memory_bytes, most.memory_bytes);
     pods += count;
   }
   Json json;
@@ -580,8 +589,8 @@ Json NodesQuota(const HintInput& input, const Headroom& headroom) {
     const std::int64_t executors = headroom.most_wanted + headroom.max_executors;
     const std::int64_t needed = (executors + per_node - 1) / per_node;
     nodes = std::max(nodes, needed);
-    cpu_millis = std::max(cpu_millis, needed * shape.node.cpu_millis);
-    memory_bytes = std::max(memory_bytes, needed * shape.node.memory_bytes);
+    cpu_millis = std::max(cpu_millis, Product(needed, shape.node.cpu_millis));
+    memory_bytes = std::max(memory_bytes, Product(needed, shape.node.memory_bytes));
   }
   if (nodes == 0) return nullptr;
   Json json;
@@ -678,6 +687,8 @@ Result<Headroom> MakeHeadroom(const policy::Policy& policy,
         preset->heap_bytes + preset->overhead_bytes.value_or(rightsizing::OverheadBytes(
                                  preset->heap_bytes, rightsizing::kJvmOverheadFactor));
   }
+  headroom.requests.memory_bytes = WholeMebibytes(headroom.requests.memory_bytes);
+  headroom.requests.ephemeral_bytes = WholeMebibytes(headroom.requests.ephemeral_bytes);
   headroom.node_selector = executor.node_selector;
   headroom.tolerations = executor.tolerations;
   headroom.max_executors = capacity.max_executors;

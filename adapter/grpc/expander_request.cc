@@ -13,12 +13,14 @@
 #include <utility>
 
 #include "capacity/quantity.h"
+#include "capacity/saturating.h"
 #include "kubernetes.pb.h"
 #include "rightsizing/shape.h"
 
 namespace stoker::adapter {
 namespace {
 
+using capacity::Plus;
 using capacity::PodRole;
 using capacity::QuantityMillis;
 using capacity::QuantityUnits;
@@ -43,11 +45,6 @@ std::optional<Resources> ReadAmounts(const Amounts& amounts) {
     *into = *amount;
   }
   return read;
-}
-
-std::int64_t Plus(std::int64_t a, std::int64_t b) {
-  return a > std::numeric_limits<std::int64_t>::max() - b ? std::numeric_limits<std::int64_t>::max()
-                                                          : a + b;
 }
 
 void Raise(Resources& to, const Resources& by) {

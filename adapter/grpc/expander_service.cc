@@ -42,6 +42,11 @@ struct ExpanderService::Core {
     if (request.options_size() == 0) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "no options to choose from"};
     }
+    // Ids stay behind in the log of choices and in metric labels.
+    for (const grpcplugin::Option& option : request.options()) {
+      if (option.nodegroupid().size() <= kLongestGroup) continue;
+      return {grpc::StatusCode::INVALID_ARGUMENT, "no node group has an id of over 1,024 bytes"};
+    }
     Choice choice = ChooseAmong(request, deps, started + kWithin);
     std::set<std::string_view> chosen;  // a group may stand in several options
     std::string text;
@@ -105,6 +110,7 @@ struct ExpanderService::Core {
   }
 
   static constexpr std::size_t kMaxText = 500;
+  static constexpr std::size_t kLongestGroup = 1024;
   const ExpanderDependencies deps;
   std::atomic<int> calls{0};
 };

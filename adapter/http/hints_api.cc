@@ -19,11 +19,14 @@ Json Known(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
-Json HeadroomJson(const policy::Headroom* headroom) {
+Json HeadroomJson(const policy::Decision* decision) {
+  const policy::Headroom* headroom =
+      decision != nullptr && decision->headroom ? &*decision->headroom : nullptr;
   const bool known = headroom != nullptr;
+  const bool decided = known && !decision->error;
   Json json;
-  json["wanted_executors"] = known ? Json(headroom->wanted_now) : Json();
-  json["wanted_ahead_executors"] = known ? Json(headroom->wanted_ahead) : Json();
+  json["wanted_executors"] = decided ? Json(headroom->wanted_now) : Json();
+  json["wanted_ahead_executors"] = decided ? Json(headroom->wanted_ahead) : Json();
   json["running_executors"] = known ? Known(headroom->running) : Json();
   json["pending_executors"] = known ? Known(headroom->pending) : Json();
   json["lead_seconds"] = known ? Json(Seconds(headroom->lead.value)) : Json();
@@ -40,7 +43,7 @@ Json ItemJson(const PolicyView& view, const CapacityStatus* status) {
   Json json{
       {"policy", view.name},
       {"mechanism", policy::MechanismName(capacity.mechanism.value_or(policy::Mechanism::kNone))}};
-  json.update(HeadroomJson(headroom));
+  json.update(HeadroomJson(view.decision.get()));
   std::string error = status != nullptr ? status->error : "";
   if (error.empty() && headroom != nullptr && headroom->error) error = headroom->error->message;
   json["object"] = status != nullptr && !status->object.empty() ? Json(status->object) : Json();

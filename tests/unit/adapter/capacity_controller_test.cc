@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/units.h"
 #include "tests/testing/fake_decisions.h"
 #include "tests/testing/fake_kubernetes.h"
 #include "tests/testing/fake_waiter.h"
@@ -300,6 +301,25 @@ TEST_F(Controller, AsksAgainWhenABookingIsOver) {
   EXPECT_THAT(Requests(), IsEmpty()) << "its name has to be free first";
   Round();
   EXPECT_THAT(Requests(), ElementsAre("5"));
+}
+
+TEST_F(Controller, LeavesAFailedRequestForAWhile) {
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  Start();
+  const Resource request{
+      "autoscaling.x-k8s.io", "v1", "provisioningrequests", "stoker", "stoker-etl-5"};
+  json failed = cluster.Find(request);
+  failed["status"]["conditions"] = {{{"type", "Failed"},
+                                     {"status", "True"},
+                                     {"lastTransitionTime", FormatTime(world.clock.WallNow())}}};
+  cluster.Put(request, failed, "autoscaler");
+  const std::size_t writes = cluster.writes().size();
+  for (int i = 0; i < 30; ++i) Round();
+  EXPECT_EQ(cluster.writes().size(), writes) << "not deleted and made anew in every other round";
+  for (int i = 0; i < 12; ++i) Round();
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+  EXPECT_EQ(cluster.writes().size(), writes + 2) << "asked again after ten minutes";
 }
 
 TEST_F(Controller, KeepsAProvisioningRequestWhileNobodyKnows) {

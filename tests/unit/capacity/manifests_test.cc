@@ -123,6 +123,32 @@ TEST(CapacityBuffer, IsCappedByItsLimits) {
   EXPECT_EQ(buffer["spec"]["limits"]["memory"], "130Gi");
 }
 
+TEST(CapacityBuffer, HasLimitsForAllOfMaxExecutors) {
+  policy::ExecutorRequests executor;
+  executor.cpu_millis = 4000;
+  executor.memory_bytes = 1181116006;  // 1.1g, written as 1127Mi
+  const auto headroom = MakeHeadroom(PolicyWith(executor), {}, "stoker");
+  ASSERT_TRUE(headroom) << headroom.error().message;
+  EXPECT_EQ(CapacityBuffer(*headroom)["spec"]["limits"]["memory"], "112700Mi") << "100 x 1127Mi";
+}
+
+TEST(Quotas, OfAbsurdSettingsStayPositive) {
+  policy::ExecutorRequests executor;
+  executor.cpu_millis = 999'999'999'999'000;
+  executor.memory_bytes = 18 * kGiB;
+  policy::Policy policy = PolicyWith(executor);
+  policy.replicas.max = 100'000;
+  policy.replicas.executors_per_replica = 10'000;
+  HintInput input;
+  input.headrooms = {*MakeHeadroom(policy, {}, "stoker")};
+  const auto hint = MakeHint(input, HintFormat::kQuota);
+  ASSERT_TRUE(hint) << hint.error().message;
+  const Json& hard = hint->json["items"][0]["spec"]["hard"];
+  EXPECT_EQ(hard["requests.cpu"], "9223372036854775807m");
+  EXPECT_EQ(hard["requests.memory"], "8589934592Gi") << hard;
+  EXPECT_EQ(hard["pods"], "1000000100");
+}
+
 TEST(ProvisioningRequest, OfAnotherSizeIsAnotherObject) {
   Headroom headroom = Of(3500, 13);
   headroom.executors = 4;

@@ -235,6 +235,17 @@ TEST_F(ExpanderServerTest, CountsAGroupOnceAndCapsLabels) {
   EXPECT_EQ(log_.Recent()[0].options, 2000);
 }
 
+TEST_F(ExpanderServerTest, KeepsNoIdsThatAreNone) {
+  ASSERT_TRUE(Start());
+  BestOptionsRequest request = TwoGroups();
+  request.mutable_options(0)->set_nodegroupid(std::string(1024, 'g'));
+  EXPECT_EQ(ChosenOf(request).size(), 1U);
+  request.mutable_options(0)->set_nodegroupid(std::string(1025, 'g'));
+  BestOptionsResponse response;
+  EXPECT_EQ(Ask(request, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(log_.Recent().size(), 1U);
+}
+
 TEST_F(ExpanderServerTest, FollowsARotationOfItsCertificate) {
   ASSERT_TRUE(Start());
   EXPECT_THAT(ChosenOf(TwoGroups()), ElementsAre("spot"));

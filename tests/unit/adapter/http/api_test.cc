@@ -439,14 +439,20 @@ TEST_F(ApiTest, HintsTellHeadroomAndChoices) {
   PolicyView unknown = known;
   unknown.name = "unknown";
   unknown.decision = std::make_shared<const policy::Decision>(decision);
+  decision.error = Error{ErrorCode::kUnavailable, "signal 'backlog' has no reading yet"};
+  decision.headroom->wanted_now = decision.headroom->wanted_ahead = 0;
+  PolicyView undecided = known;
+  undecided.name = "undecided";
+  undecided.decision = std::make_shared<const policy::Decision>(decision);
   world_.policies.push_back(unknown);
+  world_.policies.push_back(undecided);
   world_.policies.push_back(known);
   capacity::ChoiceRecord record{.time = testing::At("2026-01-05T08:00:00Z"), .options = 2};
   record.choice.verdicts = {{.group = "spot-a", .chosen = true, .spot = true, .why = "cheapest"}};
   choices_.Add(record);
 
   const json hints = Read("/api/v1/hints");
-  ASSERT_EQ(hints["items"].size(), 2U) << "policies without capacity have none";
+  ASSERT_EQ(hints["items"].size(), 3U) << "policies without capacity have none";
   EXPECT_EQ(hints["items"][0]["policy"], "known");
   EXPECT_EQ(hints["items"][0]["mechanism"], "buffer");
   EXPECT_EQ(hints["items"][0]["headroom_executors"], 6);
@@ -455,8 +461,11 @@ TEST_F(ApiTest, HintsTellHeadroomAndChoices) {
   EXPECT_EQ(hints["items"][0]["lead_seconds"], 240);
   EXPECT_EQ(hints["items"][0]["lead_measured"], true);
   EXPECT_EQ(hints["items"][0]["error"], nullptr);
-  EXPECT_EQ(hints["items"][1]["headroom_executors"], nullptr) << "nobody knows";
-  EXPECT_EQ(hints["items"][1]["error"], "running: no reading for 31m");
+  EXPECT_EQ(hints["items"][1]["wanted_executors"], nullptr) << "0 would say that none is";
+  EXPECT_EQ(hints["items"][1]["wanted_ahead_executors"], nullptr);
+  EXPECT_EQ(hints["items"][2]["wanted_executors"], 30) << "the target is known";
+  EXPECT_EQ(hints["items"][2]["headroom_executors"], nullptr) << "nobody knows";
+  EXPECT_EQ(hints["items"][2]["error"], "running: no reading for 31m");
   EXPECT_EQ(hints["expander"]["choices"][0]["node_groups"][0]["node_group"], "spot-a");
   const json document = Read("/openapi.json");
   CheckAgainst(document,
@@ -468,8 +477,8 @@ TEST_F(ApiTest, HintsTellHeadroomAndChoices) {
   const json first = Read("/api/v1/hints", {{"limit", "1"}});
   ASSERT_EQ(first["items"].size(), 1U);
   const json second = Read("/api/v1/hints", {{"next", first["next"].get<std::string>()}});
-  ASSERT_EQ(second["items"].size(), 1U);
-  EXPECT_EQ(second["items"][0]["policy"], "unknown");
+  ASSERT_EQ(second["items"].size(), 2U);
+  EXPECT_EQ(second["items"][1]["policy"], "unknown");
   EXPECT_FALSE(second.contains("next"));
 }
 

@@ -215,6 +215,20 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     } else {
       Request(headroom, status);
     }
+    Tell(status);
+  }
+
+  /// A line for each change of what stands in the way.
+  void Tell(const CapacityStatus& status) {
+    if (status.error == std::exchange(told[status.policy], status.error)) return;
+    if (status.error.empty()) {
+      deps.logger.Info("the cluster can be told of executors to come again",
+                       {{"policy", status.policy}, {"object", status.object}});
+    } else {
+      deps.logger.Warn(
+          "the cluster cannot be told of executors to come; what is there stays as it is",
+          {{"policy", status.policy}, {"object", status.object}, {"error", status.error}});
+    }
   }
 
   void Buffer(const Headroom& headroom, CapacityStatus& status) {
@@ -362,6 +376,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   std::string no_client;
   MonoTime deadline{};
   std::map<std::string, WallTime> written;
+  std::map<std::string, std::string> told;  ///< errors that the log names, by policy
 
   mutable std::mutex mutex;
   std::vector<CapacityStatus> statuses;  ///< guarded by mutex

@@ -225,6 +225,15 @@ void Evaluation::MakeForecasts() {
   }
 }
 
+// What was asked for because of a forecast is not given back before there is one again, after a
+// start or a reload.
+bool Evaluation::Foresees() const {
+  for (std::size_t i = 0; i < histories_.size(); ++i) {
+    if (histories_[i] != nullptr && foreseen_[i].forecast == nullptr) return false;
+  }
+  return true;
+}
+
 policy::SignalInput Evaluation::Input(const Poller::Lease& lease,
                                       const policy::PolicySignal& signal,
                                       std::optional<double> enough) const {
@@ -256,7 +265,7 @@ DecisionPtr Evaluation::Decide(WallTime now) {
   for (std::size_t i = 0; i < foreseen_.size(); ++i) inputs[i].forecast = foreseen_[i].forecast;
   policy::CapacityInput capacity;
   capacity.lead = lead_time_;
-  if (policy.capacity) capacity.schedules_known = adapter::Attempted(leases_);
+  if (policy.capacity) capacity.schedules_known = adapter::Attempted(leases_) && Foresees();
   if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
   if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
   latest_ = std::make_shared<const policy::Decision>(policy::Decide(policy, inputs, now, capacity));

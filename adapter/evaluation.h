@@ -61,6 +61,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
                                          std::optional<double> enough,
                                          bool replace_source);
   void MakeForecasts();
+  [[nodiscard]] bool Foresees() const;  // needs mutex_
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
                                           const policy::PolicySignal& signal,
                                           std::optional<double> enough) const;

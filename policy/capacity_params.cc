@@ -58,9 +58,16 @@ void ReadTolerations(const Node& node, ExecutorRequests& out, Diagnostics& diagn
   }
   for (const Node& item : node.items()) {
     Toleration toleration;
-    if (TolerationTable().Read(item, toleration, diagnostics)) {
-      out.tolerations.push_back(std::move(toleration));
+    if (!TolerationTable().Read(item, toleration, diagnostics)) continue;
+    // What the API server would refuse.
+    if (toleration.key.empty() && toleration.op != "Exists") {
+      diagnostics.Add(item, "without key it tolerates every taint; say so with operator: Exists");
+    } else if (toleration.op == "Exists" && !toleration.value.empty()) {
+      diagnostics.Add(item, "operator: Exists takes any value; remove value, or the operator");
+    } else if (toleration.seconds && toleration.effect != "NoExecute") {
+      diagnostics.Add(item, "tolerationSeconds is for effect: NoExecute; give both, or neither");
     }
+    out.tolerations.push_back(std::move(toleration));
   }
 }
 

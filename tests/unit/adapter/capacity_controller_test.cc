@@ -203,10 +203,15 @@ TEST_F(Controller, TellsThatItMayNot) {
   Start();
   EXPECT_THAT(Status().error, HasSubstr("capacitybuffers"));
   EXPECT_THAT(Status().diff, ElementsAre("CapacityBuffer stoker-etl: create"));
+  const std::string said = world.logger.text();
+  EXPECT_THAT(said, HasSubstr("the cluster cannot be told of executors to come"));
+  Round();
+  EXPECT_EQ(world.logger.text(), said) << "said once";
   cluster.Allow("patch", "capacitybuffers");
   Round();
   EXPECT_EQ(Status().error, "");
   EXPECT_EQ(Replicas(), 5);
+  EXPECT_THAT(world.logger.text(), HasSubstr("can be told of executors to come again"));
 }
 
 TEST_F(Controller, TellsThatTheKindIsNotInstalled) {

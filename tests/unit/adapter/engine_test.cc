@@ -795,6 +795,27 @@ TEST_F(HeadroomTest, IsAMetricOfItsOwn) {
   EXPECT_TRUE((*engine_.Decide(target_))->active);
 }
 
+TEST_F(HeadroomTest, IsNotToldBeforeItsForecastIsMade) {
+  std::string yaml = R"(
+policies:
+  etl:
+    forecast: {step: 1m, window: 10h, seasons: [1h], quantile: 0.9}
+    signals: {queue: {type: fake, source: a, targetSize: 5}}
+    capacity: {maxExecutors: 30, running: {type: fake, source: running}}
+)";
+  Apply(yaml);
+  world_.clock.Advance(minutes(5));
+  EXPECT_TRUE(Value(room_, ""));
+  yaml.replace(yaml.find("0.9"), 3, "0.8");
+  Apply(yaml);
+  const Result<MetricAnswer> before = Value(room_, "");
+  ASSERT_FALSE(before) << "without the forecast it would be smaller, and grow back soon";
+  EXPECT_EQ(before.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(engine_.Decide(target_)) << "the target is told at once";
+  world_.clock.Advance(seconds(15));
+  EXPECT_TRUE(Value(room_, ""));
+}
+
 TEST_F(HeadroomTest, NeedsAPolicyWithCapacity) {
   Apply(kHeadroom);
   const ObjectRef ref = Ref({{"policy", "plain"}, {"output", "headroom"}});

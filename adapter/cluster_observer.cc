@@ -124,6 +124,7 @@ class Observer {
       answer_.unknown.push_back(list.error().error.message);
       return {};
     }
+    answer_.answered = true;
     return std::move(list->items);
   }
 

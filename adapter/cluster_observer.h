@@ -21,6 +21,7 @@ struct ClusterQuestion {
 struct ClusterAnswer {
   capacity::ClusterView view;
   std::vector<std::string> unknown;  ///< what could not be asked, and the mend
+  bool answered = false;             ///< something could
 };
 
 /// Asks for what capacity::Diagnose looks at: pods without a node, ResourceQuotas, and, where pods

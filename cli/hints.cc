@@ -116,7 +116,10 @@ Fetched<HintsExplanation> AskServer(const HintsOptions& options,
   const Fetched<std::string> json = client.Get("/api/v1/hints?limit=1000");
   if (!json) return tl::make_unexpected(json.error());
   Result<HintsExplanation> told = FormatHints(*json, options.policies);
-  if (!told) return Wrong(kUpstream, told.error().message);
+  if (!told) {
+    const bool no_such = told.error().code == ErrorCode::kNotFound;
+    return Wrong(no_such ? kUsage : kUpstream, told.error().message);
+  }
   terminal.out << (options.output == "json" ? *json : told->text);
   return *std::move(told);
 }
@@ -153,6 +156,9 @@ Fetched<bool> AskCluster(const capacity::HintInput& input,
                               workshop.clock.WallNow(),
                               workshop.clock.MonotonicNow() + kClusterPatience,
                               {});
+  if (!answer.answered && !answer.unknown.empty()) {
+    return Wrong(kUpstream, answer.unknown.front());
+  }
   Json items = Json::array();
   std::string text;
   bool complete = true;
@@ -225,6 +231,7 @@ Result<HintsExplanation> FormatHints(std::string_view json,
                                      const std::vector<std::string>& policies) {
   try {
     HintsExplanation all;
+    std::vector<std::string> missing = policies;
     const Json document = Json::parse(json);
     for (const Json& item : document.at("items")) {
       const std::string policy = AnswerText(item, "policy");
@@ -232,8 +239,14 @@ Result<HintsExplanation> FormatHints(std::string_view json,
           std::find(policies.begin(), policies.end(), policy) == policies.end()) {
         continue;
       }
+      std::erase(missing, policy);
       all.text += (all.text.empty() ? "" : "\n") + ItemText(item);
       all.complete = all.complete && item.at("error").is_null() && item.at("missing").empty();
+    }
+    if (!missing.empty()) {
+      return Fail(
+          ErrorCode::kNotFound,
+          "--policy: the server has no policy '" + missing.front() + "' that makes room ahead");
     }
     if (all.text.empty()) all.text = "no policy makes room ahead: none has `capacity`\n";
     return all;
@@ -289,6 +302,11 @@ int Hints(const HintsOptions& options, Terminal& terminal) {
   Result<capacity::HintInput> input = ReadHintInput(**config, options);
   if (!input) return fail({kUsage, input.error().message});
   if (options.explain) {
+    if (input->headrooms.empty()) {
+      return fail({kUsage,
+                   "no policy says what an executor requests; set "
+                   "policies.NAME.capacity.executor"});
+    }
     const Fetched<bool> complete = AskCluster(*input, options, workshop, terminal);
     if (!complete) return fail(complete.error());
     return *complete ? kOk : kNo;

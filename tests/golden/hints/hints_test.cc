@@ -1,4 +1,4 @@
-// What `stoker hints --format` writes. The charts suite holds the manifests against the schemas of
+// What `stoker hints` writes. The charts suite holds the manifests against the schemas of
 // those who read them.
 
 #include <gtest/gtest.h>
@@ -69,6 +69,11 @@ INSTANTIATE_TEST_SUITE_P(
              "stoker.yaml",
              2},
         Case{"no-executor.txt", {"--format", "quota", "--policy", "plain"}, "plain.yaml", 2},
+        Case{"explain-no-executor.txt", {"--explain"}, "no-capacity.yaml", 2},
+        Case{"explain-unreachable.txt",
+             {"--explain", "--kubeconfig", "tests/golden/hints/unreachable-kubeconfig.yaml"},
+             "stoker.yaml",
+             3},
         Case{"no-policy.txt", {"--format", "quota", "--policy", "etk"}, "stoker.yaml", 2}),
     [](const auto& test) {
       std::string name = test.param.file;

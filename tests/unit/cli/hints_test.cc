@@ -45,6 +45,13 @@ TEST(FormatHints, IsCompleteWhereNothingIsMissing) {
   EXPECT_THAT(FormatHints(R"({"items": []})", {})->text, HasSubstr("no policy makes room"));
 }
 
+TEST(FormatHints, NamesAPolicyThatIsNotThere) {
+  const auto told = FormatHints(kAnswer, {"etl", "etk"});
+  ASSERT_FALSE(told) << "nothing missing would be no answer to a mistyped name";
+  EXPECT_EQ(told.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(told.error().message, HasSubstr("no policy 'etk'"));
+}
+
 TEST(FormatHints, RefusesWhatIsNoAnswer) {
   for (const char* text : {"", "[]", "{}", R"({"items": [{}]})", R"({"items": [{"policy": 1}]})"}) {
     EXPECT_FALSE(FormatHints(text, {})) << text;

@@ -91,10 +91,8 @@ class Link {
     return !error;
   }
 
-  void Close() {
-    boost::system::error_code ignored;
-    stream_.close(ignored);
-  }
+  /// The descriptor stays, since the server's own thread may be looking at it.
+  void Close() { shutdown(descriptor(), SHUT_RDWR); }
 
  private:
   int number_;

@@ -271,8 +271,8 @@ void Engine::Sweep() {
   std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
 }
 
-DecisionPtr Engine::View(const Trigger& trigger, DecisionPtr decision) {
-  if (!trigger.headroom) return decision;
+DecisionPtr Engine::View(bool headroom, DecisionPtr decision) {
+  if (!headroom) return decision;
   return std::make_shared<const policy::Decision>(policy::HeadroomDecision(*decision));
 }
 
@@ -484,7 +484,7 @@ Result<Engine::Answer> Engine::AnswerNow(const ObjectRef& ref) {
   if (!object) return Fail(std::move(object.error()));
   Result<EvaluationPtr> bound = (*object)->Bound();
   if (!bound) return Fail(std::move(bound.error()));
-  DecisionPtr decision = View((*object)->trigger, (*bound)->Current());
+  DecisionPtr decision = View((*object)->trigger.headroom, (*bound)->Current());
   return Answer{*std::move(object), *std::move(bound), std::move(decision)};
 }
 
@@ -533,10 +533,11 @@ void Engine::Await(const Answer& answer,
   auto waiter = std::make_shared<Waiter>();
   waiter->done = std::move(done);
   waiter->listener = std::make_shared<Evaluation::Listener>(
-      [weak = std::weak_ptr(waiter), object = answer.object](const DecisionPtr& decided) {
+      [weak = std::weak_ptr(waiter),
+       headroom = object->trigger.headroom](const DecisionPtr& decided) {
         const std::shared_ptr<Waiter> self = weak.lock();
         if (!self) return;
-        const DecisionPtr now = View(object->trigger, decided);
+        const DecisionPtr now = View(headroom, decided);
         if (Waiting(*now)) return;
         if (now->error) {
           self->Finish(Fail(*now->error));
@@ -607,8 +608,8 @@ Result<std::unique_ptr<Decisions::Subscription>> Engine::Subscribe(
   if (!resolved) return Fail(resolved.error());
   Object& object = **resolved;
   if (object.trigger.headroom) {
-    changed = [object = *resolved, changed = std::move(changed)](const DecisionPtr& decision) {
-      changed(View(object->trigger, decision));
+    changed = [changed = std::move(changed)](const DecisionPtr& decision) {
+      changed(View(/*headroom=*/true, decision));
     };
   }
   auto subscription = std::make_unique<StreamSubscription>(std::move(changed));
@@ -635,7 +636,7 @@ std::vector<ObjectView> Engine::Objects() const {
     view.last_asked = wall_now - (now - object->last_asked.load());
     if (object->evaluation) {
       view.definition = object->evaluation->policy();
-      view.decision = View(object->trigger, object->evaluation->Current());
+      view.decision = View(object->trigger.headroom, object->evaluation->Current());
     }
     views.push_back(std::move(view));
   }

@@ -113,8 +113,8 @@ class Engine final : public Decisions {
     DecisionPtr decision;
   };
 
-  /// The decision as the trigger's object sees it.
-  static DecisionPtr View(const Trigger& trigger, DecisionPtr decision);
+  /// The decision as an object sees it that asks for the headroom, or for the target.
+  static DecisionPtr View(bool headroom, DecisionPtr decision);
   static std::vector<MetricSpec> TriggerSpecs(const Trigger& trigger, const policy::Policy* policy);
   static Result<MetricAnswer> TriggerValue(const Trigger& trigger,
                                            const policy::Policy& policy,

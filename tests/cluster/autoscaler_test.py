@@ -129,6 +129,7 @@ def main():
         cluster.buys("an executor gets a node of the cheapest spot group", [pod("executor-1", "executor")], {"spot": 1})
         cluster.buys("a driver gets a node on demand", [pod("driver", "driver")], {"on-demand": 1})
         stoker.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, stoker.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # all its threads stand still
         cluster.buys("while Stoker hangs the autoscaler scales as it would", [pod("executor-2", "executor")], {"on-demand": 1})
         stoker.kill()
         cluster.buys("without Stoker the autoscaler scales as it would",

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a healthy server does within moments gets this long on a busy machine.
@@ -136,11 +138,22 @@ func (s *server) kill() {
 	}
 }
 
-// freeze stops the process; it still accepts connections, and answers nothing.
+// freeze stops the process, and returns when all its threads stand still: the signal alone takes its time.
+// Connections are still accepted, and nothing is answered.
 func (s *server) freeze() {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		s.t.Fatal(err)
+	}
+	// WNOWAIT leaves the news to whoever waits for the end.
+	for {
+		err := unix.Waitid(unix.P_PID, s.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			return
+		}
+		if err != unix.EINTR {
+			s.t.Fatal(err)
+		}
 	}
 }
 

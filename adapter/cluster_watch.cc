@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "core/guarded.h"
 #include "upstream/kubernetes/json.h"
 
 namespace stoker::adapter {
@@ -15,7 +16,7 @@ struct ClusterWatch::State : std::enable_shared_from_this<State> {
 
   void Poll() {
     const capacity::ExpanderConfig config = deps.config();
-    Result<capacity::AutoscalerStatus> status = Read(config);
+    Result<capacity::AutoscalerStatus> status = Guarded([&] { return Read(config); });
     if (stop.stop_requested()) return;
     Tell(status ? "" : status.error().message);
     if (status) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "adapter/reading_store.h"
+#include "core/guarded.h"
 #include "core/units.h"
 
 namespace stoker::adapter {
@@ -235,7 +236,7 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
     }
   }
   Result<scalers::Observation> outcome = Fail(ErrorCode::kCancelled, "no longer needed");
-  if (source) outcome = source->Poll(context);
+  if (source) outcome = Guarded([&] { return source->Poll(context); });
   const Duration took = clock.MonotonicNow() - begin;
   // Not before an upstream that was down at our start answers: until then it cannot tell.
   if (outcome && !has_past) ReadPast(polled, *source, slot);
@@ -258,7 +259,8 @@ void Poller::Core::ReadPast(const std::shared_ptr<Polled>& polled,
     deadline = clock.MonotonicNow() + polled->needs.timeout();
   }
   if (span.first >= span.last) return;  // nobody looks back further than the newest reading
-  const Result<std::vector<Reading>> past = source.PastReadings(span, deadline, stop.get_token());
+  const Result<std::vector<Reading>> past =
+      Guarded([&] { return source.PastReadings(span, deadline, stop.get_token()); });
   const std::scoped_lock lock(mutex);
   if (stop.stop_requested() || polled->leases.empty()) return;
   if (!past) {

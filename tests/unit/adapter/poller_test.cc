@@ -13,6 +13,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::At;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class PollCounts final : public PollObserver {
  public:
@@ -286,6 +288,32 @@ TEST_F(PollerTest, ReadsThePastOnceAnUpstreamThatWasDownAtTheStartIsBack) {
   world_.clock.Advance(seconds(15));
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(lease->window()->front().value, 30);
+  EXPECT_EQ(lease->window()->back().value, 1);
+}
+
+class Throwing final : public scalers::Source {
+ public:
+  explicit Throwing(const bool& throws) : throws_(throws) {}
+  Result<scalers::Observation> Poll(const scalers::PollContext&) override {
+    if (throws_) throw std::out_of_range("token-of-somebody");
+    return testing::FakeUpstream::Value(1);
+  }
+
+ private:
+  const bool& throws_;
+};
+
+TEST_F(PollerTest, APollThatThrowsIsAFaultOfThatPollAlone) {
+  bool throws = true;
+  scalers::SignalDefinition definition = Definition("a");
+  definition.make_source = [&] { return std::make_unique<Throwing>(throws); };
+  const auto lease = poller_.Acquire(definition, Needs(seconds(15)));
+  world_.executor.RunReady();
+  EXPECT_EQ(lease->window()->back().kind, Reading::Kind::kFault);
+  EXPECT_THAT(world_.logger.text(), HasSubstr("std::out_of_range"));
+  EXPECT_THAT(world_.logger.text(), Not(HasSubstr("token-of-somebody")));
+  throws = false;
+  world_.clock.Advance(seconds(15));
   EXPECT_EQ(lease->window()->back().value, 1);
 }
 

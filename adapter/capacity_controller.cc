@@ -9,6 +9,7 @@
 #include "adapter/cluster_observer.h"
 #include "capacity/object_diff.h"
 #include "capacity/packing.h"
+#include "core/guarded.h"
 #include "core/units.h"
 #include "upstream/kubernetes/json.h"
 
@@ -78,6 +79,14 @@ bool IsOurs(const json& live, const Headroom& headroom) {
   });
 }
 
+/// "CapacityBuffer spark/stoker-etl"; "" for a mechanism that is not ours to keep.
+std::string ObjectOf(const Headroom& headroom) {
+  const std::string name = headroom.name_space + "/" + headroom.name;
+  if (headroom.mechanism == Mechanism::kBuffer) return "CapacityBuffer " + name;
+  if (headroom.mechanism != Mechanism::kProvisioningRequest) return "";
+  return "ProvisioningRequest " + name + "-*";
+}
+
 std::string LabelSelector(const Headroom& headroom) {
   std::string text;
   for (const auto& [key, value] : capacity::HeadroomLabels(headroom)) {
@@ -141,9 +150,21 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
       if (!core) return;
       const std::scoped_lock lock(core->round);
       if (core->stop.stop_requested()) return;
-      core->Round();
+      core->GuardedRound();
       core->Schedule(core->deps.clock.MonotonicNow() + kEvery);
     });
+  }
+
+  void GuardedRound() {
+    const Status done = Guarded([this]() -> Status {
+      Round();
+      return {};
+    });
+    if (done) return;
+    deps.logger.Error("the cluster is not told of executors to come; what is there stays as it is",
+                      {{"error", done.error().message}});
+    const std::scoped_lock lock(mutex);
+    for (CapacityStatus& status : statuses) status.error = done.error().message;
   }
 
   void Round() {
@@ -152,7 +173,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     const std::vector<PolicyView> views = deps.decisions.Policies();
     client = nullptr;
     std::string own_namespace = kNamespace;
-    if (std::any_of(views.begin(), views.end(), TellsTheCluster)) {
+    if (!placed.empty() || std::any_of(views.begin(), views.end(), TellsTheCluster)) {
       const Result<kubernetes::Client*> loaded = deps.client();
       if (loaded) {
         client = *loaded;
@@ -164,11 +185,16 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     std::vector<CapacityStatus> next;
     std::vector<Headroom> headrooms;
     std::vector<Headroom> wanted;
+    std::map<std::string, Headroom> asked;
     CapacityGauges gauges;
     for (const PolicyView& view : views) {
-      if (view.retired || !view.definition || !view.definition->capacity) continue;
+      if (!view.definition || !view.definition->capacity) continue;
       Result<Headroom> headroom = capacity::MakeHeadroom(*view.definition, config, own_namespace);
       if (!headroom) continue;  // no executor is described, so nobody is told of any
+      if (const std::string object = ObjectOf(*headroom); !object.empty()) {
+        asked.emplace(object, *headroom);  // of 0 executors
+      }
+      if (view.retired) continue;  // what is there stays as long as its targets are answered
       CapacityStatus status;
       status.policy = view.name;
       status.mechanism = headroom->mechanism;
@@ -188,6 +214,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
       headrooms.push_back(*std::move(headroom));
       next.push_back(std::move(status));
     }
+    Release(asked);
     if (client != nullptr) Explain(headrooms, next);
     if (!wanted.empty()) gauges.wanted_nodes = WantedNodes(config.node_shapes, wanted);
     deps.observer.OnCapacity(gauges);
@@ -195,15 +222,32 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     statuses = std::move(next);
   }
 
-  void Handle(const Headroom& headroom, CapacityStatus& status) {
-    if (status.mechanism == Mechanism::kBuffer) {
-      status.object = "CapacityBuffer " + headroom.name_space + "/" + headroom.name;
-    } else if (status.mechanism == Mechanism::kProvisioningRequest) {
-      status.object = "ProvisioningRequest " + headroom.name_space + "/" + headroom.name + "-*";
-    } else {
-      return;
+  /// What nobody asks for any more makes room for nothing: left alone, it would keep its nodes for
+  /// good. Knows only what was asked for since the start.
+  void Release(const std::map<std::string, Headroom>& asked) {
+    if (!config.write) return placed.clear();
+    std::erase_if(
+        placed, [&](const auto& one) { return asked.contains(one.first) || Emptied(one.second); });
+    placed.insert(asked.begin(), asked.end());
+  }
+
+  /// True once there is nothing more to do.
+  bool Emptied(const Headroom& headroom) {
+    if (headroom.mechanism == Mechanism::kBuffer && client != nullptr) {
+      const auto live = client->Get(BufferOf(headroom), deadline, stop.get_token());
+      // Gone, or somebody else's: not to be made anew.
+      if (live ? !IsOurs(*live, headroom) : live.error().reason == Reason::kNotFound) return true;
     }
-    if (!status.error.empty()) return;
+    CapacityStatus status;
+    status.policy = headroom.policy;
+    status.mechanism = headroom.mechanism;
+    Handle(headroom, status);
+    return status.error.empty() && status.there == 0;
+  }
+
+  void Handle(const Headroom& headroom, CapacityStatus& status) {
+    status.object = ObjectOf(headroom);
+    if (status.object.empty() || !status.error.empty()) return;
     if (client == nullptr) {
       status.error = no_client;
       return;
@@ -376,6 +420,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   std::string no_client;
   MonoTime deadline{};
   std::map<std::string, WallTime> written;
+  std::map<std::string, Headroom> placed;   ///< what may be in the cluster, by ObjectOf
   std::map<std::string, std::string> told;  ///< errors that the log names, by policy
 
   mutable std::mutex mutex;

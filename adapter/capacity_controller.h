@@ -57,7 +57,9 @@ class CapacityObserver {
 /// Nothing is written while a headroom is an error: whatever is there stays. An object of the same
 /// name that does not carry Stoker's labels is left alone. A ProvisioningRequest is made anew,
 /// under another name, when the headroom grows beyond it, its booking is over, or it failed ten
-/// minutes ago; it stays while the headroom shrinks, and goes when there is none left.
+/// minutes ago; it stays while the headroom shrinks, and goes when there is none left. When the
+/// configuration no longer asks for an object that it asked for since the start, the buffer makes
+/// room for nothing, and requests go.
 ///
 /// Thread-safe. Rounds run on `executor`, one at a time.
 class CapacityController {

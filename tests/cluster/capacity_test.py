@@ -143,6 +143,11 @@ def writes(plane, kubeconfig):
     becomes(plane, "the other replica goes on when the writer dies", 4, lambda: buffer(plane))
     check("the Lease went over", holder(plane) not in (before, None, ""), holder(plane))
 
+    left, = set(replicas) - {writers[0]}
+    silent = {name: {**policy, "capacity": {**policy["capacity"], "mechanism": "none"}} for name, policy in CONFIG["policies"].items()}
+    plane.configure(left, {**CONFIG, "policies": silent})
+    becomes(plane, "nothing is kept that the configuration asks for no more", (0, {}), lambda: (buffer(plane), requests(plane)))
+
 
 def main():
     helm = Helm(sys.argv[1])

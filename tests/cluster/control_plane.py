@@ -245,13 +245,19 @@ class ControlPlane:
                       file)
         return path
 
-    def start_stoker(self, name, config, kubeconfig):
-        """Stoker from STOKER_BIN on a configuration with listeners of port 0: the process, and what its log says of its ports."""
+    def configure(self, name, config):
+        """The file with Stoker's configuration, whose listeners have port 0; one that runs on it reads it again."""
         path = f"{self.folder}/{name}.yaml"
         server = {**{listener: {"listen": "127.0.0.1:0"} for listener in ("grpc", "http", "probes")},
                   **config.get("server", {})}
-        with open(path, "w", encoding="utf-8") as file:
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump({"apiVersion": "stoker/v1", **config, "server": server}, file)
+        os.rename(f"{path}.new", path)
+        return path
+
+    def start_stoker(self, name, config, kubeconfig):
+        """Stoker from STOKER_BIN on this configuration: the process, and what its log says of its ports."""
+        path = self.configure(name, config)
         process = self.processes.start(name, os.environ["STOKER_BIN"], "serve", f"--config={path}", "--log-format=json",
                                        environment={"KUBECONFIG": kubeconfig})
 

@@ -251,6 +251,7 @@ std::vector<adapter::ObjectView> FakeDecisions::Objects() const {
 
 std::vector<adapter::PolicyView> FakeDecisions::Policies() const {
   const std::scoped_lock lock(mutex_);
+  if (throwing_) throw std::runtime_error("a defect");
   return policies_;
 }
 

@@ -42,7 +42,7 @@ class FakeDecisions final : public adapter::Decisions {
   void ExpireWaiting();
   /// Forgets waiting DecideSoon calls without an answer, as a stopped executor would.
   void DropWaiting();
-  /// Every member throws from now on.
+  /// Policies, and every member that is given an object, throw from now on.
   void SetThrowing(bool throwing);
   void SetObjects(std::vector<adapter::ObjectView> objects);
   void SetPolicies(std::vector<adapter::PolicyView> policies);

@@ -336,6 +336,93 @@ TEST_F(Controller, KeepsAProvisioningRequestWhileNobodyKnows) {
   EXPECT_THAT(Requests(), ElementsAre("5"));
 }
 
+// A buffer that nobody sizes any more would keep its nodes for good.
+TEST_F(Controller, EmptiesTheBufferThatNobodyAsksForAnyMore) {
+  Decide(5);
+  Start();
+  decisions.SetPolicies({});
+  leads = false;
+  Round();
+  EXPECT_EQ(Replicas(), 5) << "another replica holds the Lease";
+  leads = true;
+  Round();
+  EXPECT_EQ(Replicas(), 0);
+  const std::size_t requests = cluster.requests().size();
+  Round();
+  EXPECT_EQ(cluster.requests().size(), requests) << "done with it";
+}
+
+TEST_F(Controller, EmptiesTheBufferOfAPolicyWithAnotherMechanism) {
+  Decide(5);
+  Start();
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  Round();
+  EXPECT_EQ(Replicas(), 0);
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+  config.mechanism = Mechanism::kBuffer;
+  Decide(8);
+  Round();
+  EXPECT_EQ(Replicas(), 8);
+  EXPECT_THAT(Requests(), IsEmpty());
+}
+
+TEST_F(Controller, KeepsTheBufferOfAPolicyWhileItsTargetsAreAnswered) {
+  Decide(5);
+  Start();
+  std::vector<PolicyView> views = decisions.Policies();
+  views[0].retired = true;
+  decisions.SetPolicies(views);
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  decisions.SetPolicies({});
+  Round();
+  EXPECT_EQ(Replicas(), 0);
+}
+
+TEST_F(Controller, EmptiesNothingWhileTheClusterFailsOrItMayNotWrite) {
+  Decide(5);
+  Start();
+  decisions.SetPolicies({});
+  cluster.Forbid("patch", "capacitybuffers");
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_THAT(world.logger.text(), HasSubstr("the cluster cannot be told"));
+  cluster.Allow("patch", "capacitybuffers");
+  Round();
+  EXPECT_EQ(Replicas(), 0);
+  Decide(5);
+  Round();
+  config.write = false;
+  decisions.SetPolicies({});
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+}
+
+TEST_F(Controller, MakesNoBufferAnewToEmptyIt) {
+  Decide(5);
+  Start();
+  cluster.Remove(kBuffer);
+  decisions.SetPolicies({});
+  Round();
+  EXPECT_TRUE(cluster.Find(kBuffer).is_null());
+}
+
+TEST_F(Controller, OutlivesARoundThatThrows) {
+  Decide(5);
+  Start();
+  decisions.SetThrowing(true);
+  Round();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_THAT(Status().error, HasSubstr("a defect of Stoker's"));
+  EXPECT_THAT(world.logger.text(), HasSubstr("a defect of Stoker's"));
+  decisions.SetThrowing(false);
+  Decide(7);
+  Round();
+  EXPECT_EQ(Replicas(), 7);
+  EXPECT_EQ(Status().error, "");
+}
+
 TEST_F(Controller, SaysWhyExecutorsHaveNoNodes) {
   cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
               {{"apiVersion", "v1"},

@@ -163,6 +163,8 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     if (done) return;
     deps.logger.Error("the cluster is not told of executors to come; what is there stays as it is",
                       {{"error", done.error().message}});
+    for (auto& [policy, up] : gauges.up) up = false;
+    deps.observer.OnCapacity(gauges);
     const std::scoped_lock lock(mutex);
     for (CapacityStatus& status : statuses) status.error = done.error().message;
   }
@@ -186,7 +188,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     std::vector<Headroom> headrooms;
     std::vector<Headroom> wanted;
     std::map<std::string, Headroom> asked;
-    CapacityGauges gauges;
+    CapacityGauges found;
     for (const PolicyView& view : views) {
       if (!view.definition || !view.definition->capacity) continue;
       Result<Headroom> headroom = capacity::MakeHeadroom(*view.definition, config, own_namespace);
@@ -210,13 +212,15 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
         wanted.back().executors = std::max(decided->wanted_now, decided->wanted_ahead);
       }
       Handle(*headroom, status);
-      if (status.there) gauges.buffer_replicas[status.policy] = *status.there;
+      if (status.there) found.buffer_replicas[status.policy] = *status.there;
+      if (status.mechanism != Mechanism::kNone) found.up[status.policy] = status.error.empty();
       headrooms.push_back(*std::move(headroom));
       next.push_back(std::move(status));
     }
     Release(asked);
     if (client != nullptr) Explain(headrooms, next);
-    if (!wanted.empty()) gauges.wanted_nodes = WantedNodes(config.node_shapes, wanted);
+    if (!wanted.empty()) found.wanted_nodes = WantedNodes(config.node_shapes, wanted);
+    gauges = std::move(found);
     deps.observer.OnCapacity(gauges);
     const std::scoped_lock lock(mutex);
     statuses = std::move(next);
@@ -419,6 +423,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   kubernetes::Client* client = nullptr;  ///< null: see no_client
   std::string no_client;
   MonoTime deadline{};
+  CapacityGauges gauges;  ///< of the newest round that ended
   std::map<std::string, WallTime> written;
   std::map<std::string, Headroom> placed;   ///< what may be in the cluster, by ObjectOf
   std::map<std::string, std::string> told;  ///< errors that the log names, by policy

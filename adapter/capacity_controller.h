@@ -35,6 +35,8 @@ struct CapacityStatus {
 struct CapacityGauges {
   std::map<std::string, std::int64_t> wanted_nodes;     ///< by node shape, see WantedNodes
   std::map<std::string, std::int64_t> buffer_replicas;  ///< by policy
+  /// By policy that has a mechanism: whether its status has no error.
+  std::map<std::string, bool> up{};
 };
 
 /// Nodes of each shape that all executors wanted within the lead times would take, as is cheapest

@@ -27,9 +27,10 @@ namespace {
 
 constexpr std::size_t kMaxLabelSets = 1000;
 
-// Durations are kept in whole milliseconds, so no bound lies below one.
+// Durations are kept in whole milliseconds, so no bound lies below one. Those that alerts compare
+// with are among them (2 s and 0.5 s), for between two bounds a quantile is a guess.
 const prometheus::Histogram::BucketBoundaries kPollBuckets{
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10};
 const prometheus::Histogram::BucketBoundaries kGrpcBuckets{
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1};
 
@@ -168,9 +169,11 @@ void AddObjects(const std::vector<const ObjectView*>& objects, Families& out) {
   for (Gauges* gauges : {&replicas, &executors, &active, &held}) Move(std::move(*gauges), out);
 }
 
-class SignalGauges {
+/// Of policies and inline objects alike.
+class DecisionGauges {
  public:
   void Add(const std::string& policy, const policy::Decision& decision) {
+    bound_.Add(LabelText({{"policy", policy}, {"bound", policy::BoundName(decision.bound)}}), 1);
     for (const policy::SignalDecision& signal : decision.signals) {
       const std::string labels =
           LabelText({{"policy", policy}, {"signal", signal.name}, {"type", signal.type}});
@@ -189,17 +192,22 @@ class SignalGauges {
 
   void MoveTo(Families& out) && {
     for (Gauges* gauges :
-         {&value_, &demand_, &age_, &up_, &winner_, &forecast_skill_, &forecast_used_}) {
+         {&bound_, &value_, &demand_, &age_, &up_, &winner_, &forecast_skill_, &forecast_used_}) {
       Move(std::move(*gauges), out);
     }
   }
 
  private:
+  Gauges bound_{
+      "stoker_decision_bound",
+      "Always 1; the label tells what bounds the target now, as in stoker_decisions_total."};
   Gauges value_{"stoker_signal_value", "The signal's reading that the decision uses."};
   Gauges demand_{"stoker_signal_demand_replicas",
                  "Replicas that the signal asks for, not rounded."};
   Gauges age_{"stoker_signal_age_seconds", "Age of the reading that the decision uses."};
-  Gauges up_{"stoker_signal_up", "1 when the signal's newest poll succeeded."};
+  Gauges up_{"stoker_signal_up",
+             "1 when the signal's newest poll brought a reading of use; 0 when it failed, found "
+             "nothing (unless onEmpty is zero) or is older than maxAge."};
   Gauges winner_{"stoker_signal_winner",
                  "1 when the signal's demand is the combined one (max and min)."};
   Gauges forecast_skill_{"stoker_forecast_skill",
@@ -238,14 +246,20 @@ void AddCapacity(const CapacityGauges& capacity, Families& out) {
   Gauges buffers("stoker_capacity_buffer_replicas",
                  "Executors that the policy's CapacityBuffer or ProvisioningRequest makes room "
                  "for.");
+  Gauges up(
+      "stoker_capacity_up",
+      "0 when the policy's headroom is an error, or the cluster could not be asked or told of "
+      "it; else 1.");
   for (const auto& [shape, count] : capacity.wanted_nodes) {
     nodes.Add(LabelText({{"shape", shape}}), static_cast<double>(count));
   }
   for (const auto& [policy, count] : capacity.buffer_replicas) {
     buffers.Add(LabelText({{"policy", policy}}), static_cast<double>(count));
   }
-  Move(std::move(nodes), out);
-  Move(std::move(buffers), out);
+  for (const auto& [policy, is_up] : capacity.up) {
+    up.Add(LabelText({{"policy", policy}}), is_up ? 1 : 0);
+  }
+  for (Gauges* gauges : {&nodes, &buffers, &up}) Move(std::move(*gauges), out);
 }
 
 }  // namespace
@@ -291,7 +305,7 @@ struct Metrics::Impl {
   Children<prometheus::Counter> decisions{
       CounterFamily("stoker_decisions_total",
                     "Decisions by what bound the target last: none, min, max, stabilization, step, "
-                    "hold or fault."),
+                    "hold or fault. Inline objects count together, as policy (inline)."),
       {"policy", "bound"}};
   Children<prometheus::Counter> expander{
       CounterFamily("stoker_expander_choices_total",
@@ -368,12 +382,12 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
     prometheus::TextSerializer().Serialize(text, {std::move(family)});
     families[std::move(name)] = std::move(text).str();
   }
-  SignalGauges signals;
+  DecisionGauges newest;
   LeadTimeGauges lead_times;
   std::set<std::string> policies;
   for (const PolicyView& policy : decisions.Policies()) {
     if (policy.decision && policies.insert(policy.name).second) {
-      signals.Add(policy.name, *policy.decision);
+      newest.Add(policy.name, *policy.decision);
       lead_times.Add(policy.name, *policy.decision);
     }
   }
@@ -383,11 +397,11 @@ std::string Metrics::Render(const Decisions& decisions, bool per_object) const {
     AddObjects(objects, families);
     for (const ObjectView* object : objects) {
       if (object->is_inline && object->decision && policies.insert(object->policy).second) {
-        signals.Add(object->policy, *object->decision);
+        newest.Add(object->policy, *object->decision);
       }
     }
   }
-  std::move(signals).MoveTo(families);
+  std::move(newest).MoveTo(families);
   std::move(lead_times).MoveTo(families);
   {
     const std::scoped_lock lock(impl_->capacity_mutex);

@@ -42,8 +42,9 @@ class Metrics final : public UpstreamObserver,
   /// The expander left this group to the autoscaler.
   void OnExpanderChoice(std::string_view node_group);
 
-  /// Prometheus text exposition (version 0.0.4). Series of objects, and signals of inline objects,
-  /// only when `per_object`. A value that is not known has no series; it is never 0 or NaN instead.
+  /// Prometheus text exposition (version 0.0.4). Series of objects, and what inline objects
+  /// decide, only when `per_object`. A value that is not known has no series; it is never 0 or NaN
+  /// instead.
   [[nodiscard]] std::string Render(const Decisions& decisions, bool per_object) const;
 
  private:

@@ -33,7 +33,9 @@ std::string RenderAll() {
   metrics.OnPoll("lake", "s3", "ok", std::chrono::milliseconds(20));
   metrics.OnPeers(1, 0);
   metrics.OnExpanderChoice("spot");
-  metrics.OnCapacity({.wanted_nodes = {{"m5.2xlarge", 7}}, .buffer_replicas = {{"etl", 4}}});
+  metrics.OnCapacity({.wanted_nodes = {{"m5.2xlarge", 7}},
+                      .buffer_replicas = {{"etl", 4}},
+                      .up = {{"etl", true}}});
   metrics.OnUpstreamRequest("lake", 200);
   return metrics.Render(world, true);
 }

@@ -103,6 +103,7 @@ struct Controller : ::testing::Test {
                             .decision = decision}});
   }
   void Round() { world.clock.Advance(CapacityController::kEvery); }
+  bool Up() { return gauges.last.up.at("etl"); }
   CapacityStatus Status() { return controller->Statuses().at(0); }
   std::int64_t Replicas() { return cluster.Find(kBuffer)["spec"]["replicas"].get<std::int64_t>(); }
   std::vector<std::string> Requests() {
@@ -202,6 +203,7 @@ TEST_F(Controller, TellsThatItMayNot) {
   Decide(5);
   Start();
   EXPECT_THAT(Status().error, HasSubstr("capacitybuffers"));
+  EXPECT_FALSE(Up());
   EXPECT_THAT(Status().diff, ElementsAre("CapacityBuffer stoker-etl: create"));
   const std::string said = world.logger.text();
   EXPECT_THAT(said, HasSubstr("the cluster cannot be told of executors to come"));
@@ -210,6 +212,7 @@ TEST_F(Controller, TellsThatItMayNot) {
   cluster.Allow("patch", "capacitybuffers");
   Round();
   EXPECT_EQ(Status().error, "");
+  EXPECT_TRUE(Up());
   EXPECT_EQ(Replicas(), 5);
   EXPECT_THAT(world.logger.text(), HasSubstr("can be told of executors to come again"));
 }
@@ -219,6 +222,34 @@ TEST_F(Controller, TellsThatTheKindIsNotInstalled) {
   Decide(5);
   Start();
   EXPECT_THAT(Status().error, HasSubstr("CustomResourceDefinitions are not installed"));
+}
+
+// Else nobody would hear of it: the targets are answered as ever.
+TEST_F(Controller, IsDownWhileTheHeadroomIsAnError) {
+  Decide(5);
+  Start();
+  EXPECT_TRUE(Up());
+  Decide(0, "running: has had no good reading for 31m");
+  Round();
+  EXPECT_FALSE(Up());
+  config.mechanism = Mechanism::kPlaceholder;
+  Decide(0, "running: has had no good reading for 31m");
+  Round();
+  EXPECT_FALSE(Up()) << "KEDA gets UNAVAILABLE for output: headroom";
+  config.mechanism = Mechanism::kNone;
+  Decide(0, "running: has had no good reading for 31m");
+  Round();
+  EXPECT_THAT(gauges.last.up, IsEmpty()) << "the cluster is not told of it anyway";
+}
+
+TEST_F(Controller, IsUpWhereItOnlyReads) {
+  leads = false;
+  Decide(5);
+  Start();
+  EXPECT_TRUE(Up()) << "another replica writes";
+  cluster.Forbid("get", "capacitybuffers");
+  Round();
+  EXPECT_FALSE(Up()) << "it could not go on, were it to lead";
 }
 
 TEST_F(Controller, DoesNotTakeOverWhatOthersMade) {
@@ -415,6 +446,7 @@ TEST_F(Controller, OutlivesARoundThatThrows) {
   Round();
   EXPECT_EQ(Replicas(), 5);
   EXPECT_THAT(Status().error, HasSubstr("a defect of Stoker's"));
+  EXPECT_FALSE(Up());
   EXPECT_THAT(world.logger.text(), HasSubstr("a defect of Stoker's"));
   decisions.SetThrowing(false);
   Decide(7);

@@ -53,6 +53,40 @@ TEST_F(MetricsTest, SignalsShowWhatTheDecisionUsed) {
   EXPECT_THAT(text, HasSubstr("stoker_signal_winner" + busy + "0\n"));
 }
 
+TEST_F(MetricsTest, PoliciesAndInlineObjectsShowWhatBoundsThem) {
+  policy::Decision capped = SampleDecision();
+  capped.bound = policy::Bound::kMax;
+  world_.policies[0].decision = Shared(capped);
+  world_.objects[1].decision = world_.objects[2].decision;  // the inline one, at fault
+  const std::string text = metrics_.Render(world_, true);
+  EXPECT_THAT(text, HasSubstr("stoker_decision_bound{policy=\"etl\",bound=\"max\"} 1\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "stoker_decision_bound{policy=\"stoker-prometheus-0badcafe\",bound=\"fault\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("policy=\"night\""))) << "it has decided nothing yet";
+  EXPECT_THAT(text, Not(HasSubstr("bound=\"none\""))) << "only what holds now";
+  EXPECT_THAT(metrics_.Render(world_, false), Not(HasSubstr("bound=\"fault\"")));
+}
+
+// What alerts compare with: interpolated from a bound at 2.5 s, polls of 1.1 s looked like over 2
+// s.
+TEST_F(MetricsTest, WhatAlertsCompareWithIsABucketsBound) {
+  metrics_.OnPoll("main", "s3", "ok", std::chrono::milliseconds(1));
+  metrics_.OnGrpcRequest("GetMetrics", "OK", std::chrono::milliseconds(1));
+  const std::string text = metrics_.Render(world_, true);
+  for (const char* bound : {"2", "3"}) {
+    EXPECT_THAT(
+        text,
+        HasSubstr("stoker_poll_duration_seconds_bucket{connection=\"main\",type=\"s3\",le=\"" +
+                  std::string(bound) + "\"} 1\n"));
+  }
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "stoker_grpc_request_duration_seconds_bucket{method=\"GetMetrics\",le=\"0.5\"} 1\n"));
+}
+
 TEST_F(MetricsTest, WhatIsNotKnownHasNoSeries) {
   policy::Decision decision;
   decision.signals.resize(2);
@@ -185,6 +219,14 @@ TEST_F(MetricsTest, TenThousandObjectsAreOneSeriesEach) {
     if (line.starts_with("stoker_target_replicas{")) ++series;
   }
   EXPECT_EQ(series, 10'000U);
+}
+
+TEST_F(MetricsTest, PoliciesShowWhetherTheClusterCanBeTold) {
+  metrics_.OnCapacity(
+      {.wanted_nodes = {}, .buffer_replicas = {}, .up = {{"etl", true}, {"night", false}}});
+  const std::string text = metrics_.Render(world_, true);
+  EXPECT_THAT(text, HasSubstr("stoker_capacity_up{policy=\"etl\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("stoker_capacity_up{policy=\"night\"} 0\n"));
 }
 
 TEST(Metrics, ShowTheLeadTimeOnlyWhereItIsMeasured) {

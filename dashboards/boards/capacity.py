@@ -41,7 +41,8 @@ def now():
 
 def nodes():
     return Row("Room", [
-        graph("Nodes", "By state, and the most that all node groups together may have.", "none",
+        graph("Nodes", "By state, and the most that all node groups together may have. Nodes of no group count, too, so "
+              "they may be more.", "none",
               ("sum by (state) (cluster_autoscaler_nodes_count)", "{{state}}"),
               ("max(cluster_autoscaler_max_nodes_count)", "max")),
         graph("Executor pods", "By phase.", "none",
@@ -49,17 +50,22 @@ def nodes():
         graph("Unschedulable pods", "All kinds; type as the autoscaler calls it.", "none",
               ("sum by (type) (cluster_autoscaler_unschedulable_pods_count)", "{{type}}")),
         graph("CPU requested", "Of pods that run, over what nodes can give.", "percentunit",
-              (share("cpu"), "requested"), maximum=1),
+              (share("cpu"), "requested"), maximum=1, width=6),
         graph("Memory requested", "Of pods that run, over what nodes can give.", "percentunit",
-              (share("memory"), "requested"), maximum=1),
+              (share("memory"), "requested"), maximum=1, width=6),
+        graph("Of the node groups' maximum", "Nodes that the autoscaler wants in a group, over the group's maximum. At 1 it "
+              "adds none there, whoever waits.", "percentunit",
+              ("max by (node_group) (cluster_autoscaler_node_group_target_count) / "
+               "(max by (node_group) (cluster_autoscaler_node_group_max_count) > 0)", "{{node_group}}"),
+              maximum=1, thresholds=[(0.9, YELLOW)], width=6,
+              nothing="needs the autoscaler's --emit-per-nodegroup-metrics"),
         graph("Of the autoscaler's limits", "At 1 it adds no node, whoever waits. Its limits of cores and memory are "
               "all but endless unless they are set.", "percentunit",
-              ("sum(cluster_autoscaler_nodes_count) / max(cluster_autoscaler_max_nodes_count)", "nodes"),
               ("max(cluster_autoscaler_cluster_cpu_current_cores) / "
                'max(cluster_autoscaler_cpu_limits_cores{direction="maximum"})', "cores"),
               ("max(cluster_autoscaler_cluster_memory_current_bytes) / "
                'max(cluster_autoscaler_memory_limits_bytes{direction="maximum"})', "memory"),
-              maximum=1, thresholds=[(0.9, YELLOW)]),
+              maximum=1, thresholds=[(0.9, YELLOW)], width=6),
     ])
 
 
@@ -67,17 +73,22 @@ def stoker():
     return Row("What Stoker does for it", [
         graph("Executors to make room for", "Headroom: what is wanted within the lead time, less what runs and what "
               "waits.", "none", ("max by (policy) (stoker_capacity_buffer_replicas)", "{{policy}}"),
-              nothing="no policy tells the cluster", links=CAPACITY),
+              nothing="no policy tells the cluster", links=CAPACITY, width=6),
+        states("Cluster told", "Whether the headroom is known and the cluster could be asked or told of it, at every replica.",
+               "min by (policy) (stoker_capacity_up)", "{{policy}}", {1: ("told", GREEN), 0: ("down", RED)},
+               nothing="no policy tells the cluster", width=6,
+               links=[("Runbook: StokerCapacityDown", "how-to/runbook.md#stokercapacitydown")]),
         graph("Nodes wanted", "Of each shape, that all executors wanted within the lead times would take, as is cheapest.",
               "none", ("max by (shape) (stoker_capacity_wanted_nodes)", "{{shape}}"),
-              nothing="no policy tells the cluster, or no nodeShapes", links=CAPACITY),
+              nothing="no policy tells the cluster, or no nodeShapes", links=CAPACITY, width=6),
         graph("Lead time", "From executors wanted to executors running, as Stoker has measured it: the middle one, and the "
               "one that it reckons with.", "s",
               ("max by (policy, quantile) (stoker_lead_time_seconds)", "{{policy}} {{quantile}}"),
-              nothing="not measured: no policy counts its running executors", links=CAPACITY),
-        graph("Node groups chosen", "Choices a minute of Stoker as the autoscaler's expander; several groups at once where "
-              "the autoscaler's next filter decides.", "none",
-              ("60 * sum by (node_group) (rate(stoker_expander_choices_total[$__rate_interval]))", "{{node_group}}"),
+              nothing="not measured: no policy counts its running executors", links=CAPACITY, width=6),
+        # No rate: choices are rare, and a series that is born at 1 has none for the first.
+        graph("Node groups chosen", "Choices of Stoker as the autoscaler's expander since it started; several groups at once "
+              "where the autoscaler's next filter decides.", "none",
+              ("sum by (node_group) (stoker_expander_choices_total)", "{{node_group}}"),
               nothing="no choices asked for", links=CAPACITY),
         graph("Skill of forecasts", "How much better than the newest value they were on their own past: 1 is without loss, 0 no "
               "better. One below 0.05 lifts nothing.", "percentunit",

@@ -57,8 +57,10 @@ def calls():
         graph("Calls", "By method and code, all external scalers of this KEDA together. Since KEDA 2.21.", "reqps",
               (f"sum by (grpc_method, grpc_code) (rate(keda_grpc_client_handled_total{{{external}}}[$__rate_interval]))",
                "{{grpc_method}} {{grpc_code}}")),
-        graph("Time that calls take", "Quantiles, all external scalers of this KEDA together. Since KEDA 2.21.", "s",
-              *quantiles("keda_grpc_client_handling_seconds", external, ("grpc_method",), (0.5, 0.99))),
+        graph("Time that calls take", "Quantiles without streams, all external scalers of this KEDA together. Since KEDA "
+              "2.21.", "s",
+              *quantiles("keda_grpc_client_handling_seconds", f'{external}, grpc_type="unary"', ("grpc_method",),
+                         (0.5, 0.99))),
     ])
 
 

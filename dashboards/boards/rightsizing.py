@@ -46,6 +46,10 @@ def board(price_files=()):
 
 
 def now():
+    # An executor is not started again, so its end is its present state, not its last one.
+    killed = " or ".join(
+        f'max_over_time(kube_pod_container_status_{state}_reason{{{POD}, reason="OOMKilled"}}[$__range]) > 0'
+        for state in ("terminated", "last_terminated"))
     return Row("Now", [
         stat("Containers", "That run and have a request for memory.", "none", f"count({request('memory')})"),
         stat("Cores requested", "Sum over the containers.", "none", f"sum({request('cpu')})"),
@@ -54,9 +58,10 @@ def now():
         stat("Memory requested", "Sum over the containers.", "bytes", f"sum({request('memory')})"),
         stat("Memory unused", "Requested and not used now. A JVM keeps what it once took, so this errs low.", "bytes",
              f"sum(clamp_min({request('memory')} - on {KEYS} {MEMORY}, 0))", links=SIZING),
-        stat("Killed for memory", "Containers whose last end was OOMKilled.", "none",
-             f'sum(kube_pod_container_status_last_terminated_reason{{{POD}, reason="OOMKilled"}}) '
-             f"or 0 * count({request('memory')})", thresholds=[(1, RED)],
+        stat("Killed for memory", "Containers seen with the end OOMKilled, over the chosen time. Errs low: Spark deletes ended "
+             "executors within seconds, before most scrapes, unless spark.kubernetes.executor.deleteOnTermination is "
+             "false.", "none", f"count(group by {KEYS} ({killed})) or 0 * count({request('memory')})",
+             thresholds=[(1, RED)],
              boards=[("Executors lost", "stoker-spark")]),
     ])
 

@@ -40,7 +40,7 @@ TRUTH = {
     "stoker-capacity": {"Ready nodes": 5, "Executors that wait": 1, "CPU requested": 0.25},
     # On m5.2xlarge, 2 of 8 CPUs and 8e9 of 32 GiB: the CPUs are the larger share of 0.384 dollars.
     "stoker-rightsizing": {"Cores requested": 2, "Memory unused": 3e9, "Requested, a month": 730 * 0.384 * 2 / 8,
-                           "Memory used, peak": 5e9},
+                           "Memory used, peak": 5e9, "Killed for memory": 2},
     "stoker-keda": {"Active triggers": 1},
 }
 
@@ -115,16 +115,17 @@ def finds_mistakes(checks, metrics, prometheus):
     """That the checks can fail."""
     board = boards.every()[0].json("")
     panel = board["panels"][1]
-    panel["targets"][0]["expr"] = "sum(stoker_no_such_metric) + sum(stoker_polls_total) + rate(stoker_active[5m])"
+    panel["targets"][0]["expr"] = ("sum(stoker_no_such_metric) + sum(stoker_polls_total) + rate(stoker_active[5m]) + "
+                                   "sum(stoker_poll_duration_seconds_bucket)")
     panel["fieldConfig"]["defaults"]["unit"] = ""
     panel["description"] = "See docs/how-to/runbook.md#nowhere"
     panel["links"] = [{"title": "", "url": "/d/nowhere"}]
     excuses = {"target-job-rule": {"entries": [{"dashboard": board["title"], "panel": "Calls", "reason": "none"}]}}
     found = "\n".join([*lint.dashboard(board, metrics), *lint.excused(lint.linted(board), board, excuses)])
     expected = ("stoker_no_such_metric is in no list", "stoker_polls_total is a counter", "stoker_active is a gauge",
-                "[5m]", "panel-units-rule", "no sentence", "has no #nowhere", "dashboard nowhere",
+                "stoker_poll_duration_seconds_bucket is a counter", "[5m]", "panel-units-rule", "no sentence", "has no #nowhere", "dashboard nowhere",
                 f"target-job-rule: {panel['title']}", "target-job-rule: Calls: excused, and nothing is wrong",
-                "template-instance-rule", "uneditable-dashboard")
+                f"target-counter-agg-rule: {panel['title']}", "template-instance-rule", "uneditable-dashboard")
     panel["fieldConfig"]["defaults"]["untis"] = "s"
     checks.tell("keys that Grafana does not know are found",
                 [] if any("untis" in text for text in unknown(board, as_grafana_reads(board))) else ["they are not"])

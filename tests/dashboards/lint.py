@@ -24,6 +24,10 @@ def kind_of(name, kinds):
     return kinds.get(name) or ("counter" if kinds.get(base) in ("histogram", "summary") else None)
 
 
+def rated(name, expression):
+    return re.search(rf"(rate|increase)\({name}\b", expression)
+
+
 def linted(board):
     """What Grafana's dashboard-linter asks for, as (its rule's name, panel's title or "", what is wrong). Its rules for
     PromQL's syntax are left to a real Prometheus."""
@@ -56,6 +60,9 @@ def linted(board):
             for span in re.findall(r"\[([^\]]*)\]", re.sub(r'"[^"]*"', '""', expression)):
                 if span != "$__rate_interval":
                     yield "target-rate-interval-rule", title, f"a range that does not follow the resolution: [{span}]"
+            for name in names_in(expression):
+                if name.endswith("_total") and not rated(name, expression):
+                    yield "target-counter-agg-rule", title, f"{name} is a counter: rate() it"
             for name in ("job", "instance"):
                 selectors = [text for _, text in re.findall(rf"{FAMILY.pattern}(\{{[^}}]*\}})?", expression)]
                 if any(not re.search(rf'\b{name}=~"\${name}"', text) for text in selectors):
@@ -120,8 +127,9 @@ def dashboard(board, kinds):
                 kind = kind_of(name, kinds)
                 if kind is None and not name.startswith("metrics_executor_"):
                     yield f"{where}: {name} is in no list of metrics"
-                rated = re.search(rf"(rate|increase)\({name}\b", expression)
-                if (kind == "counter") != bool(rated):
+                if name.endswith("_total") and kind == "counter":
+                    continue  # target-counter-agg-rule
+                if (kind == "counter") != bool(rated(name, expression)):
                     yield f"{where}: {name} is a {kind or 'gauge'}: {'rate() it' if kind == 'counter' else 'no rate()'}"
     for one in board["templating"]["list"]:
         if one["type"] != "query":

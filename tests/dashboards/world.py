@@ -234,9 +234,10 @@ def ask_expander(stoker):
 def ask(stoker):
     """KEDA's part: some objects asked about each second, one of which cannot be answered; and mistakes."""
     address = f"127.0.0.1:{stoker.port('grpc')}"
-    for policy, where, name in (("etl", "team-a", "nightly"), ("capped", "team-b", "hourly"),
-                                (namespace(CAPTURES[0]), "team-b", "interactive"), ("broken", "team-b", "broken"),
-                                ("missing", "team-b", "missing")):
+    # An object with two triggers is one object.
+    for policy, where, name in (("etl", "team-a", "nightly"), ("capped", "team-a", "nightly"),
+                                ("capped", "team-b", "hourly"), (namespace(CAPTURES[0]), "team-b", "interactive"),
+                                ("broken", "team-b", "broken"), ("missing", "team-b", "missing")):
         subprocess.run([stoker.binary, "query", address, "--policy", policy, "--namespace", where, "--name", name,
                         "--output", "json"], capture_output=True, check=False)
     ask_expander(stoker)

@@ -179,7 +179,14 @@ class Linter {
       if (!served) return;
     }
     if (checks_.bounds) {
-      if (const auto bounds = checks_.bounds(texts, name_space)) LintBounds(spec, *bounds);
+      const auto bounds = checks_.bounds(texts, name_space);
+      if (bounds) LintBounds(spec, *bounds);
+      if (bounds && bounds->twice) {
+        Add(Severity::kWarning,
+            *metadata.Find("output"),
+            "room is made twice: the policy's capacity.mechanism makes it without these pods; "
+            "set it to placeholder");
+      }
     }
   }
 

@@ -33,6 +33,7 @@ struct ManifestChecks {
   struct Bounds {
     int min = 0;
     int max = 0;
+    bool twice = false;  ///< of a headroom that Stoker itself makes room for, too
   };
   /// Whether this trigger metadata of an object in `name_space` would be served.
   std::function<Status(const Metadata& metadata, const std::string& name_space)> metadata;

@@ -85,7 +85,12 @@ adapter::ManifestChecks ChecksAgainst(const adapter::CompiledConfig* config, Wor
     if (trigger->headroom) {
       const auto& capacity = found->second.policy->capacity;
       if (!capacity) return std::nullopt;
-      return adapter::ManifestChecks::Bounds{0, capacity->max_executors};
+      const policy::Mechanism mechanism = capacity->mechanism.value_or(policy::Mechanism::kNone);
+      return adapter::ManifestChecks::Bounds{
+          .min = 0,
+          .max = capacity->max_executors,
+          .twice = mechanism == policy::Mechanism::kBuffer ||
+                   mechanism == policy::Mechanism::kProvisioningRequest};
     }
     return adapter::ManifestChecks::Bounds{
         std::max(replicas.min, trigger->min.value_or(0)),

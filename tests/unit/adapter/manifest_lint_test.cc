@@ -9,6 +9,7 @@
 namespace stoker::adapter {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -275,7 +276,7 @@ TEST(ManifestLint, PlaceholdersNeedNoFallback) { EXPECT_THAT(Lint(kPlaceholder),
 TEST(ManifestLint, ComparesThePlaceholdersBounds) {
   ManifestChecks checks;
   checks.bounds = [](const ManifestChecks::Metadata&, const std::string&) {
-    return ManifestChecks::Bounds{0, 60};
+    return ManifestChecks::Bounds{.min = 0, .max = 60};
   };
   EXPECT_THAT(
       Lint(kPlaceholder, checks),
@@ -287,6 +288,16 @@ TEST(ManifestLint, ComparesThePlaceholdersBounds) {
                    checks),
               ElementsAre(HasSubstr("minReplicaCount 2 keeps more than the policy's least headroom "
                                     "0; set both to the same")));
+}
+
+TEST(ManifestLint, PlaceholdersBesideABufferMakeRoomTwice) {
+  ManifestChecks checks;
+  checks.bounds = [](const ManifestChecks::Metadata&, const std::string&) {
+    return ManifestChecks::Bounds{.min = 0, .max = 40, .twice = true};
+  };
+  EXPECT_THAT(Lint(kPlaceholder, checks),
+              ElementsAre(AllOf(HasSubstr("warning: spec.triggers[0].metadata.output: "),
+                                HasSubstr("room is made twice"))));
 }
 
 TEST(ManifestLint, PlaceholdersStandAlone) {

@@ -374,7 +374,7 @@ void AddExplainCommand(CLI::App& app, Terminal& terminal, Run& run) {
       "  stoker explain\n"
       "  stoker explain team-a/nightly\n"
       "  stoker explain --policy etl --output json\n"
-      "In a cluster: kubectl port-forward service/stoker 8080, then the same.");
+      "In a cluster: kubectl port-forward service/stoker 8080, then the same with --token-file.");
   command->callback([options, &terminal, &run] {
     run = [options, &terminal] {
       const SystemClock clock;

@@ -34,7 +34,8 @@ scalar can be overridden by an environment variable: `STOKER_SERVER__GRPC__LISTE
 binary (`1GiB` = `1GB` = `1g`), durations need their unit (`15s`, `5m`, `1h30m`).
 
 Files are looked at five times a second and on SIGHUP. A configuration with a mistake is refused whole and the one before stays in force.
-Listeners, TLS files and `http.auth` take effect at the next start; everything else at once.
+Connections, policies and `capacity` change at once, and of `server` so do `inline` and `manual.enabled`; the rest of it takes effect at the next
+start, and the log says so. What is in files of certificates, keys and tokens is read again as it changes.
 
 ## server
 

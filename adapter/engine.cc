@@ -143,6 +143,13 @@ Engine::EvaluationPtr Engine::MakeEvaluation(CompiledPolicy compiled, bool is_in
                         const DecisionPtr& now) { OnDecision(policy, is_inline, before, now); });
 }
 
+void Engine::Start(const EvaluationPtr& evaluation, bool replace_sources) {
+  evaluation->Start(poller_, replace_sources);
+  deps_.pool.Post([weak = std::weak_ptr(evaluation)] {
+    if (const EvaluationPtr started = weak.lock()) started->CatchUp();
+  });
+}
+
 void Engine::OnDecision(const policy::Policy& policy,
                         bool is_inline,
                         const DecisionPtr& before,
@@ -187,7 +194,7 @@ void Engine::Apply(std::shared_ptr<const CompiledConfig> config) {
       continue;
     }
     EvaluationPtr evaluation = MakeEvaluation(compiled);
-    evaluation->Start(poller_, connections_changed);
+    Start(evaluation, connections_changed);
     next.emplace(name, std::move(evaluation));
   }
   const MonoTime now = deps_.clock.MonotonicNow();
@@ -345,7 +352,7 @@ Result<Engine::EvaluationPtr> Engine::BindPolicy(const ObjectRef& ref, const Tri
   std::weak_ptr<Evaluation>& slot = shared_[key];
   if (EvaluationPtr existing = slot.lock()) return existing;
   EvaluationPtr evaluation = MakeEvaluation(std::move(compiled));
-  evaluation->Start(poller_, false);
+  Start(evaluation, false);
   slot = evaluation;
   return evaluation;
 }
@@ -376,7 +383,7 @@ Engine::EvaluationPtr Engine::BindInline(const ObjectRef& ref,
   std::weak_ptr<Evaluation>& slot = shared_[key];
   if (EvaluationPtr existing = slot.lock()) return existing;
   EvaluationPtr evaluation = MakeEvaluation(std::move(compiled), true);
-  evaluation->Start(poller_, replace_sources);
+  Start(evaluation, replace_sources);
   slot = evaluation;
   return evaluation;
 }

@@ -146,6 +146,7 @@ class Engine final : public Decisions {
   Result<EvaluationPtr> FindPolicy(const ObjectRef& ref, const Trigger& trigger) const;
   Status Admit(const ObjectRef& ref, const Trigger& trigger) const;
   EvaluationPtr MakeEvaluation(CompiledPolicy compiled, bool is_inline = false);
+  void Start(const EvaluationPtr& evaluation, bool replace_sources);
   void OnDecision(const policy::Policy& policy,
                   bool is_inline,
                   const DecisionPtr& before,

@@ -40,7 +40,7 @@ ReadingWindow CountedFarEnough(const ReadingWindow& window,
 
 bool Attempted(const std::vector<std::unique_ptr<Poller::Lease>>& leases) {
   return std::all_of(leases.begin(), leases.end(), [](const std::unique_ptr<Poller::Lease>& lease) {
-    return lease->status().attempted;
+    return lease == nullptr || lease->status().attempted;
   });
 }
 
@@ -140,8 +140,8 @@ bool Evaluation::Attempted() const {
   const auto attempted = [](const std::unique_ptr<Poller::Lease>& lease) {
     return lease == nullptr || lease->status().attempted;
   };
-  return !leases_.empty() && adapter::Attempted(leases_) && attempted(running_) &&
-         attempted(pending_);
+  return !leases_.empty() && adapter::Attempted(leases_) && adapter::Attempted(histories_) &&
+         attempted(running_) && attempted(pending_);
 }
 
 void Evaluation::Listen(std::weak_ptr<Listener> listener) {
@@ -153,11 +153,16 @@ void Evaluation::Listen(std::weak_ptr<Listener> listener) {
   listeners_.push_back(std::move(listener));
 }
 
+void Evaluation::CatchUp() {
+  const policy::Policy& policy = *compiled_.policy;
+  if ((policy.forecast || policy::MeasuresLeadTime(policy)) && Attempted()) OnReading();
+}
+
 // On the thread of a poll: it looks at six hours of readings. As of a whole minute, so that
-// replicas find the same.
+// replicas find the same, and not of half the windows.
 void Evaluation::FindLeadTime(WallTime now) {
   const policy::Policy& policy = *compiled_.policy;
-  if (!policy::MeasuresLeadTime(policy)) return;
+  if (!policy::MeasuresLeadTime(policy) || !Attempted()) return;
   const WallTime minute = std::chrono::floor<std::chrono::minutes>(now);
   {
     const std::scoped_lock lock(mutex_);
@@ -225,13 +230,19 @@ void Evaluation::MakeForecasts() {
   }
 }
 
-// What was asked for because of a forecast is not given back before there is one again, after a
-// start or a reload.
-bool Evaluation::Foresees() const {
+/// Whether its forecast has been made, if there is to be one.
+bool Evaluation::Foresees(std::size_t signal) const {
+  return histories_[signal] == nullptr || foreseen_[signal].forecast != nullptr;
+}
+
+// What was asked for because of a schedule, a forecast or a long lead time is not given back before
+// all of them are known again, after a start or a reload.
+bool Evaluation::KnowsWhatIsComing() const {
   for (std::size_t i = 0; i < histories_.size(); ++i) {
-    if (histories_[i] != nullptr && foreseen_[i].forecast == nullptr) return false;
+    if (!Foresees(i)) return false;
   }
-  return true;
+  const bool measured = lead_time_minute_ != WallTime{};
+  return adapter::Attempted(leases_) && (measured || !policy::MeasuresLeadTime(*compiled_.policy));
 }
 
 policy::SignalInput Evaluation::Input(const Poller::Lease& lease,
@@ -262,10 +273,15 @@ std::vector<policy::SignalInput> Evaluation::Inputs() const {
 DecisionPtr Evaluation::Decide(WallTime now) {
   const policy::Policy& policy = *compiled_.policy;
   std::vector<policy::SignalInput> inputs = Inputs();
-  for (std::size_t i = 0; i < foreseen_.size(); ++i) inputs[i].forecast = foreseen_[i].forecast;
+  const bool lifts = policy.forecast && policy.forecast->lifts == forecast::Lifts::kReplicas;
+  for (std::size_t i = 0; i < foreseen_.size(); ++i) {
+    inputs[i].forecast = foreseen_[i].forecast;
+    // As if there were no reading yet: without its lift the target would be smaller for a moment.
+    if (lifts && !Foresees(i)) inputs[i].window = nullptr;
+  }
   policy::CapacityInput capacity;
   capacity.lead = lead_time_;
-  if (policy.capacity) capacity.schedules_known = adapter::Attempted(leases_) && Foresees();
+  if (policy.capacity) capacity.schedules_known = KnowsWhatIsComing();
   if (running_) capacity.running = Input(*running_, *policy.capacity->running, std::nullopt);
   if (pending_) capacity.pending = Input(*pending_, *policy.capacity->pending, std::nullopt);
   latest_ = std::make_shared<const policy::Decision>(policy::Decide(policy, inputs, now, capacity));

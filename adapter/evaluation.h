@@ -27,6 +27,10 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   /// `replace_sources`: connections changed, so rebuild the sources and keep their windows.
   void Start(Poller& poller, bool replace_sources);
 
+  /// Makes forecasts and the lead time of windows that are there at the start, as after a reload,
+  /// and decides by them. Takes milliseconds: not with a lock of the engine held.
+  void CatchUp();
+
   [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const {
     return compiled_.policy;
   }
@@ -38,7 +42,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   /// The newest decision without making one; null before the first.
   [[nodiscard]] DecisionPtr Latest() const;
 
-  /// Every signal has been polled at least once.
+  /// Every signal, and every history of one, has been polled at least once.
   [[nodiscard]] bool Attempted() const;
 
   /// Calls `listener` after each new decision, until the pointer it came in is released.
@@ -61,7 +65,8 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
                                          std::optional<double> enough,
                                          bool replace_source);
   void MakeForecasts();
-  [[nodiscard]] bool Foresees() const;  // needs mutex_
+  [[nodiscard]] bool Foresees(std::size_t signal) const;  // needs mutex_, as does the next
+  [[nodiscard]] bool KnowsWhatIsComing() const;
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
                                           const policy::PolicySignal& signal,
                                           std::optional<double> enough) const;

@@ -629,13 +629,23 @@ TEST_F(ForecastTest, SaysWhatIsMissing) {
   EXPECT_THAT(Signal().forecast->reason, HasSubstr("too little history"));
 }
 
-TEST_F(ForecastTest, AReloadMakesItAnewWithTheNextReading) {
+TEST_F(ForecastTest, AReloadMakesItAnewAndTakesNoLiftAway) {
+  const ObjectRef ref = Ref({{"policy", "etl"}});
   Apply(kForecast);
-  Run(10, minutes(20));
+  Run(10, minutes(56));
+  EXPECT_GE(Target(ref), 8);
   std::string yaml = kForecast;
   yaml.replace(yaml.find("0.9"), 3, "0.8");
-  Apply(yaml);
-  world_.clock.Advance(seconds(15));
+  engine_.Apply(Compile(yaml));
+  const Result<DecisionPtr> between = engine_.Decide(ref);
+  ASSERT_FALSE(between) << "nothing is said before the forecast is made";
+  EXPECT_EQ(between.error().code, ErrorCode::kUnavailable);
+  world_.executor.RunReady();
+  EXPECT_GE(Target(ref), 8) << "and it does not wait for the next reading";
+  const ObjectRef narrowed = Ref({{"policy", "etl"}, {"maxReplicas", "9"}});
+  EXPECT_FALSE(engine_.Decide(narrowed)) << "it is new, and has no forecast yet";
+  world_.executor.RunReady();
+  EXPECT_GE(Target(narrowed), 8);
   ASSERT_TRUE(Signal().forecast);
   EXPECT_EQ(Signal().forecast->quantile, 0.8);
   EXPECT_TRUE(Signal().forecast->used) << Signal().forecast->reason;
@@ -807,12 +817,12 @@ policies:
   world_.clock.Advance(minutes(5));
   EXPECT_TRUE(Value(room_, ""));
   yaml.replace(yaml.find("0.9"), 3, "0.8");
-  Apply(yaml);
+  engine_.Apply(Compile(yaml));
   const Result<MetricAnswer> before = Value(room_, "");
   ASSERT_FALSE(before) << "without the forecast it would be smaller, and grow back soon";
   EXPECT_EQ(before.error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(engine_.Decide(target_)) << "the target is told at once";
-  world_.clock.Advance(seconds(15));
+  world_.executor.RunReady();
   EXPECT_TRUE(Value(room_, ""));
 }
 

@@ -11,23 +11,25 @@ import json
 import os
 import signal
 import sys
+import urllib.request
 
 from control_plane import ControlPlane, Refused, free_port, wait_for
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, f"{ROOT}/tests/charts")
 
-from rendering import Helm, one, report, results, same  # noqa: E402
+from rendering import Helm, check, one, report, results, same  # noqa: E402
 
 TYPE = "node.kubernetes.io/instance-type"
 CAPACITY = "eks.amazonaws.com/capacityType"
 
 # A node on demand is just as big as an executor; those of the spot groups are bigger but hold no second one, the last are
-# also dearer. The autoscaler alone (least-waste) buys on demand.
+# also dearer; the cheapest are sold out. The autoscaler alone (least-waste) buys on demand.
 GROUPS = [
     {"id": "system", "size": 1, "max": 1, "cpu": "2", "memory": "8Gi", "labels": {TYPE: "m5.large"}},
     {"id": "on-demand", "max": 9, "cpu": "8", "memory": "32Gi", "labels": {TYPE: "m5.2xlarge", CAPACITY: "ON_DEMAND"}},
     {"id": "spot", "max": 9, "cpu": "12", "memory": "48Gi", "labels": {TYPE: "m5.4xlarge", CAPACITY: "SPOT"}},
+    {"id": "spot-cheap", "max": 9, "cpu": "12", "memory": "48Gi", "labels": {TYPE: "m5.2xlarge", CAPACITY: "SPOT"}, "sold_out": True},
     {"id": "spot-dear", "max": 9, "cpu": "12", "memory": "96Gi", "labels": {TYPE: "r5.4xlarge", CAPACITY: "SPOT"}},
 ]
 
@@ -58,11 +60,11 @@ class Cluster:
         return port
 
     def start_stoker(self):
-        """Stoker as expander; returns the process and the expander's port."""
+        """Stoker as expander; returns the process, and the ports of the expander and of the HTTP API."""
         certificate, key = self.plane.authority.issue("expander", "/CN=stoker", ["DNS:localhost", "IP:127.0.0.1"])
         expander = {"enabled": True, "listen": "127.0.0.1:0", "tls": {"cert": certificate, "key": key}}
         process, up = self.plane.start_stoker("stoker", {"server": {"expander": expander}}, self.plane.kubeconfig)
-        return process, up["expander"]
+        return process, up["expander"], int(up["http_port"])
 
     def start_autoscaler(self, cloud_port, expander_port):
         config = f"{self.plane.folder}/cloud.yaml"
@@ -71,7 +73,7 @@ class Cluster:
         self.processes.start(
             "autoscaler", f"{self.plane.binaries}/cluster-autoscaler", f"--kubeconfig={self.plane.kubeconfig}",
             "--cloud-provider=externalgrpc", f"--cloud-config={config}", "--leader-elect=false", "--scan-interval=1s",
-            "--scale-down-enabled=false", f"--address=127.0.0.1:{free_port()}", "--expander=grpc,least-waste",
+            "--scale-down-enabled=false", "--initial-node-group-backoff-duration=30s", "--max-node-group-backoff-duration=30s", f"--address=127.0.0.1:{free_port()}", "--expander=grpc,least-waste",
             f"--grpc-expander-url=localhost:{expander_port}", f"--grpc-expander-cert={self.plane.authority.ca}", "--v=4")
 
     def nodes(self):
@@ -81,6 +83,12 @@ class Cluster:
             group = node["metadata"]["labels"].get("cloud.test/group", "?")
             found[group] = found.get(group, 0) + 1
         return found
+
+    def backs_off(self, group):
+        """Whether the autoscaler says that it leaves this group alone."""
+        status = self.client.get("v1", "ConfigMap", "kube-system", "cluster-autoscaler-status")["data"]["status"]
+        of_group = status.split(f"Name:        {group}\n")[-1].split("Name:")[0]
+        return "ScaleUp:     Backoff" in of_group
 
     def bound(self, names):
         """Whether the scheduler has a node for each of the pods."""
@@ -99,6 +107,21 @@ class Cluster:
         after = self.nodes()
         same(name, {group: count - before.get(group, 0) for group, count in after.items()
                     if count != before.get(group, 0)}, expected)
+
+
+def sold_out(cluster, port):
+    """A group that failed is left alone for longer than the autoscaler's own back-off."""
+    cluster.buys("an executor gets a node of another group when the cheapest is sold out", [pod("first", "executor")], {"spot": 1})
+    try:
+        wait_for("a back-off", lambda: cluster.backs_off("spot-cheap"))
+        wait_for("the back-off is over", lambda: not cluster.backs_off("spot-cheap"), 90)
+    except TimeoutError as late:
+        report("the autoscaler backs off for a while", str(late))
+    cluster.buys("the next executor is not sent there again", [pod("second", "executor")], {"spot": 1})
+    same("the group that is sold out was asked once", cluster.processes.log("cloud").count("spot-cheap is sold out"), 1)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/hints", timeout=10) as answer:
+        newest = json.load(answer)["expander"]["choices"][0]
+    check("the explanation names the failure", any("failed" in group["why"] for group in newest["node_groups"]), newest)
 
 
 def headroom(cluster, helm):
@@ -123,8 +146,9 @@ def main():
         plane.namespace("spark")
         cluster = Cluster(plane)
         cloud = cluster.start_cloud()
-        stoker, expander = cluster.start_stoker()
+        stoker, expander, http_port = cluster.start_stoker()
         cluster.start_autoscaler(cloud, expander)
+        sold_out(cluster, http_port)
         headroom(cluster, helm)
         cluster.buys("an executor gets a node of the cheapest spot group", [pod("executor-1", "executor")], {"spot": 1})
         cluster.buys("a driver gets a node on demand", [pod("driver", "driver")], {"on-demand": 1})

@@ -3,7 +3,8 @@
 //
 //	cloud KUBECONFIG LISTEN GROUPS
 //
-// GROUPS: a JSON list of {"id", "size", "max", "cpu", "memory", "labels"}; of "size" nodes each group has from the start.
+// GROUPS: a JSON list of {"id", "size", "max", "cpu", "memory", "labels", "sold_out"}; of "size" nodes each group has from
+// the start. One that is sold out sells none.
 package main
 
 import (
@@ -35,6 +36,7 @@ type group struct {
 	CPU    string            `json:"cpu"`
 	Memory string            `json:"memory"`
 	Labels map[string]string `json:"labels"`
+	Out    bool              `json:"sold_out"`
 
 	bought int      // nodes ever, for their names
 	nodes  []string // names
@@ -146,6 +148,10 @@ func (c *cloud) NodeGroupIncreaseSize(ctx context.Context, r *protos.NodeGroupIn
 	g, err := c.find(r.GetId())
 	if err != nil {
 		return nil, err
+	}
+	if g.Out {
+		log.Printf("%s is sold out", g.ID)
+		return nil, status.Errorf(codes.ResourceExhausted, "group %q is sold out", g.ID)
 	}
 	for i := int32(0); i < r.GetDelta(); i++ {
 		if err := c.buy(ctx, g); err != nil {

@@ -101,10 +101,10 @@ struct Count {
         contribution(cursor.At(now)),
         executors(contribution.demand) {}
 
-  /// For at most what it was at `time`.
+  /// For at most what it was at `time`; for none where that is not known.
   void AtMostAsOf(WallTime time) {
     const Contribution then = Cursor(signal, 1, input.window, time).At(time);
-    if (then.used != nullptr) executors = std::min(executors, then.demand);
+    executors = then.used != nullptr ? std::min(executors, then.demand) : 0;
   }
 
   const PolicySignal& signal;

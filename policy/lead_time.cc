@@ -1,7 +1,9 @@
 #include "policy/lead_time.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "policy/wanted.h"
@@ -16,7 +18,31 @@ Duration Percentile(const std::vector<Duration>& sorted, std::size_t percent) {
   return sorted[(sorted.size() * percent + 99) / 100 - 1];
 }
 
-/// Follows what is wanted and what runs, forward in time.
+/// The most of what was wanted lately: what is ordered, since stabilization cancels no order for a
+/// dip that is shorter.
+class Ordered {
+ public:
+  explicit Ordered(Duration stabilization) : stabilization_(stabilization) {}
+
+  /// At `time`, which only grows, this much is wanted.
+  int At(WallTime time, int wanted) {
+    while (!falling_.empty() && falling_.back().second <= wanted) falling_.pop_back();
+    falling_.emplace_back(time, wanted);
+    while (falling_.front().first < time - stabilization_) falling_.pop_front();
+    return falling_.front().second;
+  }
+  void Forget() { falling_.clear(); }
+  /// The first moment after `time` at which less is ordered though the same is wanted.
+  [[nodiscard]] WallTime NextChange() const {
+    return falling_.size() < 2 ? kNever : falling_.front().first + stabilization_ + kInstant;
+  }
+
+ private:
+  const Duration stabilization_;
+  std::deque<std::pair<WallTime, int>> falling_;  ///< with the time it was last wanted
+};
+
+/// Follows what is ordered and what runs, forward in time.
 class Samples {
  public:
   /// At `time` this many executors are wanted and run; empty: not known.
@@ -60,6 +86,7 @@ std::vector<Duration> Measure(const Policy& policy,
   Cursor count(*policy.capacity->running, /*executors_per_replica=*/1, running.window, time);
   std::vector<Contribution> contributions(cursors.size());
   std::vector<double> scratch;
+  Ordered ordered(policy.scale_down.stabilization);
   Samples samples;
   while (time <= now) {
     count.MoveTo(time);
@@ -74,11 +101,16 @@ std::vector<Duration> Measure(const Policy& policy,
       next = std::min(next, cursors[i].NextChange(time));
     }
     const Wanted wanted = Want(policy, contributions, scratch);
+    std::optional<int> executors;
+    if (wanted.kind == Wanted::Kind::kNumber) {
+      executors = ordered.At(time, RoundUp(wanted.clamped)) * policy.replicas.executors_per_replica;
+      next = std::min(next, ordered.NextChange());
+    } else {
+      ordered.Forget();
+    }
     const Contribution runs = count.At(time);
     samples.Add(time,
-                wanted.kind == Wanted::Kind::kNumber
-                    ? std::optional(RoundUp(wanted.clamped) * policy.replicas.executors_per_replica)
-                    : std::nullopt,
+                executors,
                 runs.used != nullptr && runs.state != State::kHeld
                     ? std::optional(RoundDown(runs.demand))
                     : std::nullopt,

@@ -20,9 +20,9 @@ bool MeasuresLeadTime(const Policy& policy);
 Duration LeadTimeLookback(const Policy& policy);
 
 /// The lead time at `now`: what is configured, else measured: for each rise of what the policy
-/// wants (combined and within its bounds, in executors) in the last six hours, the time until so
-/// many executors ran; of those the 90th percentile (nearest rank), and what is assumed while they
-/// are too few.
+/// orders (combined, within its bounds and the most over its stabilization, in executors) in the
+/// last six hours, the time until so many executors ran; of those the 90th percentile (nearest
+/// rank), and what is assumed while they are too few.
 ///
 /// No sample is a rise that was taken back before, one that running executors met already, one that
 /// a schedule brought (room was made for it ahead, so it tells nothing of nodes), and one in whose

@@ -210,6 +210,20 @@ TEST(Headroom, CountsNoPodTwiceWhileOneCountIsHeld) {
   EXPECT_EQ(decision.headroom->executors, 5);
 }
 
+// What the other was then nobody knows, so that any of it may be counted twice.
+TEST(Headroom, CountsNothingBesideAHeldCountThatIsOlder) {
+  const Policy policy = WithCapacity(PolicyOf({Signal("backlog")}));
+  const std::vector<SignalInput> inputs{Input({Value(5min, 20)})};
+  const Decision decision =
+      Decide(policy,
+             inputs,
+             After(5min),
+             Counts(Input({Fault(0s), Value(4min, 15)}), Input({Value(0s, 5), Fault(4min)})));
+  EXPECT_EQ(decision.headroom->running, 0);
+  EXPECT_EQ(decision.headroom->pending, 5);
+  EXPECT_EQ(decision.headroom->executors, 15);
+}
+
 TEST(HeadroomDecision, IsADecisionForTheHeadroom) {
   const Policy policy = WithCapacity(PolicyOf({Signal("backlog")}));
   const std::vector<SignalInput> inputs{Input({Value(0s, 7)})};

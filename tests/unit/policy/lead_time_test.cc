@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <utility>
@@ -162,6 +165,37 @@ TEST(LeadTime, LeavesOutWhatAScheduleBrought) {
                 policy, std::vector{schedule}, Input({Value(0s, 0), Value(2min, 9)}), After(10min))
                 .samples,
             0);
+}
+
+// Executors are ordered at the first rise, and stabilization cancels no order for a short dip.
+TEST(LeadTime, IsNotShortenedByNoise) {
+  constexpr Duration kLead = 4min;
+  Policy policy = Patient(Measured());
+  policy.scale_down.stabilization = 5min;
+  std::mt19937 random(1);
+  std::normal_distribution<double> noise(0, 4);
+  std::vector<Reading> wanted;
+  std::vector<Reading> running;
+  const auto most = [](const std::vector<Reading>& of, Duration from) {
+    double value = 0;
+    for (const Reading& reading : of) {
+      if (reading.time >= After(from)) value = std::max(value, reading.value);
+    }
+    return value;
+  };
+  std::vector<double> ordered;
+  for (Duration at = 0s; at < 6h; at += 15s) {
+    const double wave = 20 + 10 * std::sin(static_cast<double>(at / 15s) / 100);
+    wanted.push_back(Value(at, std::round(std::max(0.0, wave + noise(random)))));
+    ordered.push_back(most(wanted, at - policy.scale_down.stabilization));
+    // What has been on order for as long as it takes.
+    const auto late = std::min<std::ptrdiff_t>(kLead / 15s, std::ssize(ordered) - 1);
+    running.push_back(Value(at, *std::min_element(ordered.end() - late - 1, ordered.end())));
+  }
+  const LeadTime lead = FindLeadTime(policy, std::vector{Input(wanted)}, Input(running), After(6h));
+  ASSERT_TRUE(lead.measured()) << lead.samples;
+  EXPECT_GE(lead.value, kLead - 15s);
+  EXPECT_LE(lead.value, kLead + 15s);
 }
 
 // Replicas keep windows that differ in how far they reach back.

@@ -185,24 +185,29 @@ struct Part {
   double count = 0;
 };
 
-double StudentsT(std::span<const Part> parts) {
-  double count = 0;
+/// Fills in t, of the parts that at least half of `share` slots were tested of.
+void AddStudentsT(std::span<const Part> parts, double share, Standing& standing) {
   double sum = 0;
-  for (const Part& part : parts) {
-    if (part.count == 0) continue;
-    sum += part.gain / part.count;
-    ++count;
-  }
-  if (count < 2) return 0;
-  const double mean = sum / count;
   double squares = 0;
+  double count = 0;
   for (const Part& part : parts) {
-    if (part.count == 0) continue;
-    const double off = part.gain / part.count - mean;
-    squares += off * off;
+    if (part.count == 0 || part.count < share / 2) continue;
+    const double gain = part.gain / part.count;
+    // B. Welford, "Note on a method for calculating corrected sums of squares and products", 1962.
+    const double off = gain - (count > 0 ? sum / count : 0);
+    sum += gain;
+    ++count;
+    if (count > 1) squares += off * off * (count - 1) / count;
   }
+  standing.parts = static_cast<std::size_t>(count);
+  if (count < 2) return;
+  const double mean = sum / count;
   const double deviation = std::sqrt(squares / (count - 1) / count);
-  return deviation > 0 ? mean / deviation : 0;
+  if (deviation > 0) {
+    standing.gain_t = mean / deviation;
+  } else if (mean > 0) {
+    standing.gain_t = std::numeric_limits<double>::infinity();  // the same gain everywhere
+  }
 }
 
 }  // namespace
@@ -212,9 +217,7 @@ double PinballLoss(double actual, double predicted, double quantile) {
                              : (1 - quantile) * (predicted - actual);
 }
 
-double Backtest::Skill() const {
-  return tested > 0 && naive.loss > 0 ? 1 - mix.loss / naive.loss : 0;
-}
+double Standing::Skill() const { return tested > 0 && naive_loss > 0 ? 1 - loss / naive_loss : 0; }
 
 Backtest RunBacktest(std::span<const double> values,
                      std::size_t steps,
@@ -262,26 +265,35 @@ Backtest RunBacktest(std::span<const double> values,
 
   test.first_tested = values.size() / 2;
   std::array<Part, Backtest::kParts> parts{};
+  const std::size_t slots = values.size() - test.first_tested;
+  const double share = static_cast<double>(slots) / static_cast<double>(parts.size());
+  Standing standing;
   for (std::size_t t = test.first_tested; t < values.size(); ++t) {
     const auto known = [t](const Track& track) { return !std::isnan(track.quantile[t]); };
     if (std::isnan(values[t]) || !known(test.mix) || !known(test.naive) ||
         !std::all_of(seasonal.begin(), seasonal.end(), known)) {
+      test.standings.push_back(standing);
       continue;
     }
-    ++test.tested;
+    ++standing.tested;
     const auto add = [&](Track& track) {
       const double loss = PinballLoss(values[t], track.quantile[t], quantile);
       track.loss += loss;
       return loss;
     };
-    Part& part =
-        parts[(t - test.first_tested) * parts.size() / (values.size() - test.first_tested)];
+    Part& part = parts[(t - test.first_tested) * parts.size() / slots];
     part.gain += add(test.naive) - add(test.mix);
     ++part.count;
     for (Track& track : seasonal) add(track);
+    const auto tested = static_cast<double>(standing.tested);
+    standing.loss = test.mix.loss / tested;
+    standing.naive_loss = test.naive.loss / tested;
+    standing.gain_t = 0;
+    AddStudentsT(parts, share, standing);
+    test.standings.push_back(standing);
   }
   const auto mean = [&](Track& track) {
-    if (test.tested > 0) track.loss /= static_cast<double>(test.tested);
+    if (standing.tested > 0) track.loss /= static_cast<double>(standing.tested);
   };
   mean(test.mix);
   mean(test.naive);
@@ -289,7 +301,6 @@ Backtest RunBacktest(std::span<const double> values,
     mean(track);
     if (!test.seasonal || track.loss < test.seasonal->loss) test.seasonal = std::move(track);
   }
-  test.gain_t = StudentsT(parts);
   return test;
 }
 

@@ -21,7 +21,7 @@ struct Track {
   std::vector<double> quantile;  ///< the one asked for
   std::vector<double> low;       ///< 10 %
   std::vector<double> high;      ///< 90 %
-  double loss = 0;               ///< mean pinball loss of `quantile`; of Backtest::tested
+  double loss = 0;               ///< mean pinball loss of `quantile`; of what was tested
 };
 
 /// What share a model has in the mix now.
@@ -31,24 +31,37 @@ struct Share {
   double weight = 0;
 };
 
+/// How a mix has done beside naive, by some slot.
+struct Standing {
+  std::size_t tested = 0;  ///< slots whose loss counts
+  double loss = 0;         ///< mean pinball losses: of the mix
+  double naive_loss = 0;
+  /// Student's t of the mix's gain over naive, of parts of what was tested taken as independent
+  /// (after F. Diebold, R. Mariano, "Comparing predictive accuracy", 1995): whether the gain is
+  /// there all the time, or one lucky stroke. 0 when it cannot be told.
+  double gain_t = 0;
+  std::size_t parts = 0;  ///< of Backtest::kParts, those that enough was tested of; t is of them
+
+  /// 1 - loss of the mix / loss of naive: 0 is no better than naive, 1 is perfect. 0 when naive is
+  /// never wrong, or nothing was tested.
+  [[nodiscard]] double Skill() const;
+};
+
 /// Predictions of a series at one distance, each made with what was known by then: every model, and
 /// the mix of them weighted by their recent losses.
 struct Backtest {
   Track mix;
   Track naive;
-  std::optional<Track> seasonal;  ///< the seasonal naive of least loss, if there is a season
-  std::vector<Share> shares;      ///< of the newest prediction, greatest first
-  std::size_t first_tested = 0;   ///< slot from which on losses are counted
-  std::size_t tested = 0;         ///< slots whose loss counts
-  /// Student's t of the mix's gain over naive, of kParts parts of what was tested taken as
-  /// independent (after F. Diebold, R. Mariano, "Comparing predictive accuracy", 1995): whether the
-  /// gain is there all the time, or one lucky stroke. 0 when it cannot be told.
-  double gain_t = 0;
+  std::optional<Track> seasonal;    ///< the seasonal naive of least loss, if there is a season
+  std::vector<Share> shares;        ///< of the newest prediction, greatest first
+  std::size_t first_tested = 0;     ///< slot from which on losses are counted
+  std::vector<Standing> standings;  ///< by each slot from first_tested on
   static constexpr std::size_t kParts = 7;
 
-  /// 1 - loss of the mix / loss of naive: 0 is no better than naive, 1 is perfect. 0 when naive is
-  /// never wrong, or nothing was tested.
-  [[nodiscard]] double Skill() const;
+  /// By the newest slot.
+  [[nodiscard]] Standing standing() const {
+    return standings.empty() ? Standing{} : standings.back();
+  }
 };
 
 /// Rolling-origin back-test (L. Tashman, "Out-of-sample tests of forecasting accuracy", 2000) of

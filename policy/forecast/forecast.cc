@@ -43,35 +43,43 @@ std::optional<Prediction> Forecast::At(WallTime time) const {
 }
 
 std::optional<double> Forecast::Highest(WallTime from, WallTime to) const {
-  if (!used || !At(from)) return std::nullopt;
-  const auto begin = static_cast<std::size_t>(SlotAt(from, first, step));
+  std::optional<double> most;
+  if (from > used_until) return most;
+  const Duration::rep begin = SlotAt(from, first, step);
+  if (begin < 0) return most;
   const auto end = std::min(static_cast<std::size_t>(SlotAt(std::max(from, to), first, step)) + 1,
                             predictions.size());
-  double most = predictions[begin]->value;
-  for (std::size_t slot = begin; slot < end; ++slot) {
-    if (predictions[slot]) most = std::max(most, predictions[slot]->value);
+  for (auto slot = static_cast<std::size_t>(begin); slot < end; ++slot) {
+    const std::optional<Prediction>& prediction = predictions[slot];
+    if (prediction && prediction->used)
+      most = std::max(most.value_or(prediction->value), prediction->value);
   }
   return most;
 }
 
 WallTime Forecast::NextChange(WallTime time, Duration span) const {
-  if (!used) return WallTime::max();
+  if (time > used_until) return WallTime::max();
   const auto after = [&](WallTime at) { return first + step * SlotAt(at, first, step) + kInstant; };
   return std::min(after(time), after(time + span) - span);
 }
 
-std::string Objection(const Backtest& test) {
-  if (test.tested < Forecast::kFewestTested) {
-    return "too little history: tested on " + std::to_string(test.tested) + " steps, " +
+std::string Objection(const Standing& standing) {
+  if (standing.tested < Forecast::kFewestTested) {
+    return "too little history: tested on " + std::to_string(standing.tested) + " steps, " +
            std::to_string(Forecast::kFewestTested) + " are needed";
   }
-  if (test.naive.loss <= 0) return "nothing to gain: the signal stays what it is";
-  const double skill = test.Skill();
+  if (standing.naive_loss <= 0) return "nothing to gain: the signal stays what it is";
+  const double skill = standing.Skill();
   if (skill < Forecast::kMargin) {
     return (skill < 0 ? Percent(-skill) + " more" : Percent(skill) + " less") +
            " loss than naive, " + Percent(Forecast::kMargin) + " less are needed";
   }
-  if (test.gain_t < Forecast::kLeastT) {
+  if (standing.parts < Forecast::kFewestParts) {
+    return "too little history: tested in " + std::to_string(standing.parts) + " of " +
+           std::to_string(Backtest::kParts) + " parts of it, " +
+           std::to_string(Forecast::kFewestParts) + " are needed";
+  }
+  if (standing.gain_t < Forecast::kLeastT) {
     return Percent(skill) + " less loss than naive, but not steadily: it may be chance";
   }
   return {};
@@ -98,8 +106,9 @@ Forecast MakeForecast(std::span<const Reading> readings,
     seasons.push_back(static_cast<std::size_t>(season / settings.step));
   }
   const Backtest test = RunBacktest(series.values, steps, seasons, settings.quantile);
-  forecast.skill = test.Skill();
-  forecast.tested = test.tested;
+  const Standing standing = test.standing();
+  forecast.skill = standing.Skill();
+  forecast.tested = standing.tested;
   forecast.loss = test.mix.loss;
   forecast.naive_loss = test.naive.loss;
   if (test.seasonal) forecast.seasonal_loss = test.seasonal->loss;
@@ -108,8 +117,9 @@ Forecast MakeForecast(std::span<const Reading> readings,
     if (share.season == 0) continue;
     share.name += " " + FormatDuration(settings.step * static_cast<Duration::rep>(share.season));
   }
-  forecast.reason = Objection(test);
-  if (const Duration silence = Silence(series); silence > LongestSilence(settings.step)) {
+  forecast.reason = Objection(standing);
+  const Duration silence = Silence(series);
+  if (silence > LongestSilence(settings.step)) {
     forecast.reason = "its history has no value for the last " + FormatDuration(silence);
   }
   forecast.used = forecast.reason.empty();
@@ -121,12 +131,26 @@ Forecast MakeForecast(std::span<const Reading> readings,
   for (const double value : series.values)
     least = std::min(least, std::isnan(value) ? least : value);
   const double floor = least >= 0 ? 0 : -std::numeric_limits<double>::max();
+  const std::size_t spoke =
+      series.values.size() -
+      static_cast<std::size_t>(std::max(silence - LongestSilence(settings.step), Duration(0)) /
+                               settings.step);
+  // By the slot that a prediction was made from.
+  const auto used = [&](std::size_t t) {
+    return t >= test.first_tested && t < spoke &&
+           Objection(test.standings[t - test.first_tested]).empty();
+  };
   for (std::size_t t = test.first_tested; t < test.mix.quantile.size(); ++t) {
-    const Prediction prediction{.value = std::max(test.mix.quantile[t], floor),
-                                .low = std::max(test.mix.low[t], floor),
-                                .high = std::max(test.mix.high[t], floor)};
+    Prediction prediction{.value = std::max(test.mix.quantile[t], floor),
+                          .low = std::max(test.mix.low[t], floor),
+                          .high = std::max(test.mix.high[t], floor)};
     const bool known = std::isfinite(test.mix.quantile[t]) && std::isfinite(prediction.low) &&
                        std::isfinite(prediction.high);
+    prediction.used = known && t >= steps && used(t - steps);
+    if (prediction.used) {
+      forecast.used_until =
+          forecast.first + settings.step * static_cast<Duration::rep>(t - test.first_tested);
+    }
     forecast.predictions.push_back(known ? std::optional(prediction) : std::nullopt);
   }
   return forecast;

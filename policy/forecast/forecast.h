@@ -18,6 +18,8 @@ struct Prediction {
   double value = 0;  ///< of the quantile asked for; finite
   double low = 0;    ///< the 10 % quantile
   double high = 0;   ///< the 90 % quantile
+  /// When it was made, the back-test until then allowed it to lift something.
+  bool used = false;
 };
 
 /// What a signal's history says of its future, and whether that is to be relied on. An immutable
@@ -44,19 +46,22 @@ struct Forecast {
   WallTime newest{};  ///< slot that the newest predictions were made from
   WallTime first{};   ///< time of predictions[0]
   std::vector<std::optional<Prediction>> predictions;  ///< a step apart
+  WallTime used_until = WallTime::min();  ///< time of the last prediction that was used
 
   /// At least this much less loss than naive's.
   static constexpr double kMargin = 0.05;
-  /// 95 % of Student's t with Backtest::kParts - 1 degrees of freedom.
+  /// 95 % of Student's t with Backtest::kParts - 1 degrees of freedom (94 % with kFewestParts - 1).
   static constexpr double kLeastT = 1.943;
+  static constexpr std::size_t kFewestParts = 5;
   static constexpr std::size_t kFewestTested = 100;
 
   /// For the first slot at or after `time`; empty outside what is predicted. Whether or not it is
   /// `used`.
   [[nodiscard]] std::optional<Prediction> At(WallTime time) const;
 
-  /// The greatest value from `from` until `to`, as far as it reaches; empty when it is not `used`,
-  /// or does not reach `from`.
+  /// The greatest value from `from` until `to` of predictions that were used, as far as they
+  /// reach; empty when there is none, or `from` lies outside what is predicted. So what was lifted
+  /// once stays lifted when the newest back-test is a little too bad, until that time has come.
   [[nodiscard]] std::optional<double> Highest(WallTime from, WallTime to) const;
 
   /// What a forecast at `time` says of the time until its horizon; by then it is to be there. It
@@ -69,8 +74,8 @@ struct Forecast {
   [[nodiscard]] WallTime NextChange(WallTime time, Duration span) const;
 };
 
-/// Why a forecast with this back-test is not to be used; empty when it is.
-std::string Objection(const Backtest& test);
+/// Why a forecast that did so is not to be used; empty when it is.
+std::string Objection(const Standing& standing);
 
 /// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. Takes
 /// some milliseconds for two weeks of five minutes.

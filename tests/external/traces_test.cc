@@ -67,7 +67,8 @@ Served Serve(const std::vector<Reading>& readings, const Settings& settings, Dur
   for (std::size_t now = 2 * quarter; now + quarter <= all.values.size(); now += quarter) {
     const std::size_t from = now > window ? now - window : 0;
     const std::span<const double> known(all.values.data() + from, now - from);
-    const bool used = Objection(RunBacktest(known, steps, seasons, settings.quantile)).empty();
+    const bool used =
+        Objection(RunBacktest(known, steps, seasons, settings.quantile).standing()).empty();
     const std::span<const double> later(all.values.data() + from, now + quarter - from);
     const Backtest test = RunBacktest(later, steps, seasons, settings.quantile);
     ++served.quarters;
@@ -112,7 +113,7 @@ class Traces : public ::testing::Test {
         test.naive.loss,
         test.seasonal ? FormatNumber(std::round(test.seasonal->loss * 100) / 100).c_str() : "",
         test.mix.loss,
-        100 * test.Skill(),
+        100 * test.standing().Skill(),
         100 * served.used / served.quarters,
         100 * (1 - served.served / served.naive));
     return served;

@@ -24,7 +24,9 @@ std::shared_ptr<forecast::Forecast> Predicting(const std::vector<double>& values
   forecast->horizon = 10min;
   forecast->first = kStart;
   for (const double value : values) {
-    forecast->predictions.push_back(forecast::Prediction{value, value - 1, value + 1});
+    forecast->used_until = kStart + 5min * std::ssize(forecast->predictions);
+    forecast->predictions.push_back(
+        forecast::Prediction{.value = value, .low = value - 1, .high = value + 1, .used = true});
   }
   return forecast;
 }
@@ -81,7 +83,7 @@ TEST(Lift, IsOnlyForHeadroomUnlessAskedFor) {
 
 TEST(Lift, NeedsAForecastThatIsUsed) {
   const auto forecast = Predicting({9, 9, 9, 9});
-  forecast->used = false;
+  for (auto& prediction : forecast->predictions) prediction->used = false;
   const std::vector<SignalInput> inputs{With(Input({Value(0min, 2)}), forecast)};
   EXPECT_EQ(Decide(Lifting(), inputs, After(30s)).target_replicas, 2);
 }
@@ -127,6 +129,21 @@ TEST(Lift, IsKeptUpByStabilization) {
   policy.scale_down.stabilization = 20min;
   const std::vector<SignalInput> inputs{With(Input({Value(0min, 1), Value(20min, 1)}),
                                              Predicting({1, 1, 1, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1}))};
+  EXPECT_EQ(Decide(policy, inputs, After(16min)).target_replicas, 7);
+  EXPECT_EQ(Decide(policy, inputs, After(34min)).target_replicas, 7);
+  EXPECT_EQ(Decide(policy, inputs, After(36min)).target_replicas, 1);
+}
+
+TEST(Lift, IsKeptUpByStabilizationThoughTheForecastIsNoLongerUsed) {
+  Policy policy = Lifting();
+  policy.scale_down.stabilization = 20min;
+  const auto forecast = Predicting({1, 1, 1, 7, 9, 9, 9, 9, 9, 9, 9, 9, 9});
+  forecast->used = false;
+  forecast->used_until = After(15min);
+  for (std::size_t slot = 4; slot < forecast->predictions.size(); ++slot) {
+    forecast->predictions[slot]->used = false;
+  }
+  const std::vector<SignalInput> inputs{With(Input({Value(0min, 1), Value(20min, 1)}), forecast)};
   EXPECT_EQ(Decide(policy, inputs, After(16min)).target_replicas, 7);
   EXPECT_EQ(Decide(policy, inputs, After(34min)).target_replicas, 7);
   EXPECT_EQ(Decide(policy, inputs, After(36min)).target_replicas, 1);

@@ -26,17 +26,17 @@ TEST(Backtest, BeatsNaiveAndSeasonalNaiveWhereThereIsASeason) {
   const auto values = OfficeHours(14 * kDay, 10);
   const Backtest test = RunBacktest(values, 6, kSeasons, kQuantile);
   ASSERT_TRUE(test.seasonal);
-  EXPECT_GT(test.Skill(), 0.4);
+  EXPECT_GT(test.standing().Skill(), 0.4);
   EXPECT_LT(test.mix.loss, test.seasonal->loss);
-  EXPECT_GT(test.gain_t, 3);
-  EXPECT_GT(test.tested, 1900U);
+  EXPECT_GT(test.standing().gain_t, 3);
+  EXPECT_GT(test.standing().tested, 1900U);
 }
 
 TEST(Backtest, DoesNotBeatNaiveOnARandomWalk) {
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
     const Backtest test = RunBacktest(RandomWalk(14 * kDay, seed), 6, kSeasons, kQuantile);
-    EXPECT_LT(test.Skill(), 0.05) << seed;
-    EXPECT_GT(test.Skill(), -0.2) << seed;
+    EXPECT_LT(test.standing().Skill(), 0.05) << seed;
+    EXPECT_GT(test.standing().Skill(), -0.2) << seed;
   }
 }
 
@@ -75,7 +75,7 @@ TEST(Backtest, LeavesOutASeasonThatWasNotThereTwice) {
 TEST(Backtest, OfAConstantHasNothingToGain) {
   const Backtest test = RunBacktest(std::vector<double>(4 * kDay, 7.0), 6, kSeasons, kQuantile);
   EXPECT_EQ(test.naive.loss, 0);
-  EXPECT_EQ(test.Skill(), 0);
+  EXPECT_EQ(test.standing().Skill(), 0);
   EXPECT_DOUBLE_EQ(test.mix.quantile.back(), 7);
 }
 

@@ -106,6 +106,49 @@ TEST(Forecast, IsNotUsedOnARandomWalk) {
   EXPECT_TRUE(forecast.At(forecast.newest + 10min)) << "shown, though not used";
 }
 
+// Ten hours a day, each day the same: nothing is left to chance.
+TEST(Forecast, IsUsedOnWhatIsTheSameEveryDay) {
+  for (const double level : {3.0, 7.0, 18.0}) {
+    std::vector<double> values(14 * kDay);
+    for (std::size_t t = 0; t < values.size(); ++t) {
+      values[t] = t % kDay < kDay * 10 / 24 ? level : 0;
+    }
+    EXPECT_TRUE(Of(values).used) << level << ": " << Of(values).reason;
+  }
+}
+
+// Else a target would fall at once, past its stabilization, when the newest back-test is a little
+// too bad.
+TEST(Forecast, WhatWasUsedStaysUsedUntilItHasCome) {
+  auto values = OfficeHours(14 * kDay, 10);
+  const std::size_t calm = values.size();
+  // From here on nothing is as it was.
+  Noise noise(7);
+  Forecast before = Of(values);
+  ASSERT_TRUE(before.used);
+  for (int step = 0; step < 7 * static_cast<int>(kDay); ++step) {
+    values.push_back(200 * noise.Next());
+    const Forecast now = Of({values.end() - 14 * kDay, values.end()});
+    if (!now.used) {
+      // The window moved on, and so did its clock.
+      const WallTime newest = now.newest;
+      EXPECT_TRUE(now.Lift(newest)) << "what was told a step before";
+      EXPECT_TRUE(now.Lift(newest - 10min)) << "stabilization looks back";
+      EXPECT_FALSE(now.predictions.back()->used);
+      EXPECT_GT(values.size(), calm);
+      return;
+    }
+    before = now;
+  }
+  FAIL() << "it is used on noise";
+}
+
+TEST(Forecast, IsNotUsedWhereMostOfItsPastIsMissing) {
+  auto values = OfficeHours(14 * kDay, 10);
+  for (std::size_t t = 7 * kDay; t < 11 * kDay; ++t) values[t] = kUnknown;
+  EXPECT_THAT(Of(values).reason, HasSubstr("of 7 parts of it"));
+}
+
 TEST(Forecast, SaysWhatIsMissing) {
   EXPECT_EQ(Of({}).reason, "no history yet");
   EXPECT_EQ(Of({kUnknown, kUnknown}).reason, "no history yet");

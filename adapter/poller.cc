@@ -106,6 +106,9 @@ struct Poller::Polled {
   PollStatus status;
   bool fetching = false;  ///< siblings are being asked for its window; the first poll waits
   bool in_flight = false;
+  bool past_read = false;   ///< what was before our first poll is in the window, or cannot be had
+  int past_failures = 0;    ///< in a row
+  MonoTime ask_past_at{};   ///< not before
   bool poll_again = false;  ///< somebody needs more than the poll in flight was told
   bool up = true;           ///< for the line at each change of state
   std::uint64_t timer = 0;  ///< only the newest timer is heeded
@@ -154,6 +157,7 @@ struct Poller::Core : std::enable_shared_from_this<Core> {
   void OnFetched(const std::shared_ptr<Polled>& polled);
   void Run(const std::shared_ptr<Polled>& polled, WallTime slot);
   void ReadPast(const std::shared_ptr<Polled>& polled, scalers::Source& source, WallTime slot);
+  void OnPast(Polled& polled, const Result<std::vector<Reading>>& past, WallTime first);
   void Merge(Polled& polled, std::span<const Reading> readings, bool rewind);
   void Finish(const std::shared_ptr<Polled>& polled,
               WallTime slot,
@@ -222,7 +226,7 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
   std::shared_ptr<scalers::Source> source;
   scalers::PollContext context;
   const MonoTime begin = clock.MonotonicNow();
-  bool has_past = true;
+  bool asks_past = false;
   {
     const std::scoped_lock lock(mutex);
     if (!polled->leases.empty()) {
@@ -232,14 +236,16 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
       context.deadline = begin + polled->needs.timeout();
       context.stop = stop.get_token();
       if (std::isfinite(enough)) context.enough = enough;
-      has_past = HasGoodReading(polled->window);
+      // A window that a sibling gave is a past.
+      if (polled->past_failures == 0 && HasGoodReading(polled->window)) polled->past_read = true;
+      asks_past = !polled->past_read && begin >= polled->ask_past_at;
     }
   }
   Result<scalers::Observation> outcome = Fail(ErrorCode::kCancelled, "no longer needed");
   if (source) outcome = Guarded([&] { return source->Poll(context); });
   const Duration took = clock.MonotonicNow() - begin;
   // Not before an upstream that was down at our start answers: until then it cannot tell.
-  if (outcome && !has_past) ReadPast(polled, *source, slot);
+  if (outcome && asks_past) ReadPast(polled, *source, slot);
   Finish(polled, slot, std::move(outcome), took);
 }
 
@@ -256,22 +262,38 @@ void Poller::Core::ReadPast(const std::shared_ptr<Polled>& polled,
     span.interval = polled->needs.interval();
     span.last = slot - span.interval;
     span.first = slot - polled->needs.lookback() / span.interval * span.interval;
-    deadline = clock.MonotonicNow() + polled->needs.timeout();
+    // The first one holds the first reading up. Where it was not enough, time is there.
+    deadline = clock.MonotonicNow() + polled->needs.timeout() * (polled->past_failures > 0 ? 3 : 1);
   }
   if (span.first >= span.last) return;  // nobody looks back further than the newest reading
   const Result<std::vector<Reading>> past =
       Guarded([&] { return source.PastReadings(span, deadline, stop.get_token()); });
   const std::scoped_lock lock(mutex);
-  if (stop.stop_requested() || polled->leases.empty()) return;
-  if (!past) {
-    logger.Warn("the past of a signal cannot be read; its stabilization and step begin anew",
-                {{"signal", polled->leases.front()->needs.label},
-                 {"connection", polled->connection},
-                 {"error", past.error().message}});
-  } else if (!past->empty()) {
-    Merge(*polled, *past, false);
-    if (exchange != nullptr) exchange->Publish(polled->id, span.first);
+  if (!stop.stop_requested() && !polled->leases.empty()) OnPast(*polled, past, span.first);
+}
+
+// Needs the lock.
+void Poller::Core::OnPast(Polled& polled,
+                          const Result<std::vector<Reading>>& past,
+                          WallTime first) {
+  polled.past_read = past.has_value();
+  if (past) {
+    if (past->empty()) return;
+    Merge(polled, *past, false);
+    if (exchange != nullptr) exchange->Publish(polled.id, first);
+    return;
   }
+  if (polled.past_failures == 0) {
+    logger.Warn(
+        "the past of a signal cannot be read yet; until it can be, its stabilization, step and "
+        "forecast know only what was read since the start",
+        {{"signal", polled.leases.front()->needs.label},
+         {"connection", polled.connection},
+         {"error", past.error().message}});
+  }
+  const Duration pause = std::chrono::minutes(1) * (1 << std::min(polled.past_failures, 6));
+  polled.ask_past_at = clock.MonotonicNow() + std::min<Duration>(pause, std::chrono::hours(1));
+  ++polled.past_failures;
 }
 
 // Needs the lock. `rewind`: our own clock counts, and what is in its future goes.

@@ -222,8 +222,10 @@ TEST_F(PollerTest, WhatSiblingsReadIsNewsToTheUsers) {
 /// Knows the readings of all slots but those of the last minute.
 class WithPast final : public scalers::Source {
  public:
-  explicit WithPast(std::vector<scalers::SlotSpan>& asked, const bool* down = nullptr)
-      : asked_(asked), down_(down) {}
+  explicit WithPast(std::vector<scalers::SlotSpan>& asked,
+                    const bool* down = nullptr,
+                    const bool* past_fails = nullptr)
+      : asked_(asked), down_(down), past_fails_(past_fails) {}
   Result<scalers::Observation> Poll(const scalers::PollContext&) override {
     if (down_ != nullptr && *down_) return Fail(ErrorCode::kUnavailable, "down");
     return testing::FakeUpstream::Value(1);
@@ -232,6 +234,7 @@ class WithPast final : public scalers::Source {
                                             MonoTime,
                                             const std::stop_token&) override {
     asked_.push_back(span);
+    if (past_fails_ != nullptr && *past_fails_) return Fail(ErrorCode::kDeadlineExceeded, "slow");
     std::vector<Reading> readings;
     for (WallTime slot = span.first; slot <= span.last; slot += span.interval) {
       readings.push_back({.time = slot, .kind = Reading::Kind::kValue, .value = 30});
@@ -242,6 +245,7 @@ class WithPast final : public scalers::Source {
  private:
   std::vector<scalers::SlotSpan>& asked_;
   const bool* const down_;
+  const bool* const past_fails_;
 };
 
 TEST_F(PollerTest, ReadsThePastThatUsersLookBackOnWithTheFirstPoll) {
@@ -289,6 +293,33 @@ TEST_F(PollerTest, ReadsThePastOnceAnUpstreamThatWasDownAtTheStartIsBack) {
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(lease->window()->front().value, 30);
   EXPECT_EQ(lease->window()->back().value, 1);
+}
+
+// A forecast would miss it for a week.
+TEST_F(PollerTest, AsksAgainForAPastThatCouldNotBeRead) {
+  std::vector<scalers::SlotSpan> asked;
+  bool fails = true;
+  scalers::SignalDefinition definition = Definition("a");
+  definition.make_source = [&] { return std::make_unique<WithPast>(asked, nullptr, &fails); };
+  SourceNeeds needs = Needs(seconds(15));
+  needs.lookback = minutes(30);
+  const auto lease = poller_.Acquire(definition, std::move(needs));
+  world_.executor.RunReady();
+  EXPECT_EQ(asked.size(), 1U);
+  EXPECT_EQ(lease->window()->back().value, 1) << "the reading counts all the same";
+  world_.clock.Advance(seconds(45));
+  EXPECT_EQ(asked.size(), 1U) << "not with every poll";
+  world_.clock.Advance(minutes(10));
+  EXPECT_EQ(asked.size(), 4U) << "after 1, 2 and 4 minutes more";
+  const std::string said = world_.logger.text();
+  EXPECT_EQ(said.find("the past of"), said.rfind("the past of")) << "said once";
+  fails = false;
+  world_.clock.Advance(minutes(10));
+  EXPECT_EQ(asked.size(), 5U);
+  EXPECT_EQ(lease->window()->front().value, 30);
+  EXPECT_EQ(lease->window()->back().value, 1);
+  world_.clock.Advance(minutes(30));
+  EXPECT_EQ(asked.size(), 5U) << "told once";
 }
 
 class Throwing final : public scalers::Source {

@@ -129,6 +129,9 @@ def wiring(objects, given):
                         and selects(spec["selector"]["matchLabels"], service)]
             if len(services) != 1:
                 return f"the ServiceMonitor selects {len(services)} Services"
+            job = f"{thing['metadata']['namespace']}/{thing['metadata']['name']}"
+            if [(rule["targetLabel"], rule["replacement"]) for rule in spec["endpoints"][0]["relabelings"]] != [("job", job)]:
+                return "the ServiceMonitor's job is that of other namespaces' releases"
         elif thing["kind"] == "PodMonitor" and not selects(spec["selector"]["matchLabels"], pod):
             return "the PodMonitor does not select the pods"
         if not all(scrape.get("honorLabels") for scrape in spec.get("endpoints", []) + spec.get("podMetricsEndpoints", [])):

@@ -13,6 +13,7 @@ Two replicas run as the chart's service account on a configuration that wants fi
 import http.client
 import json
 import os
+import re
 import sys
 
 import yaml
@@ -132,6 +133,9 @@ def writes(plane, kubeconfig):
     logs = {name: plane.processes.log(name, 1_000_000) for name in replicas}
     writers = [name for name, text in logs.items() if "told the cluster" in text]
     same("one replica writes", len(writers), 1)
+    changes = [json.loads(line)["change"] for line in logs[writers[0]].splitlines() if "told the cluster" in line]
+    same("what the API server makes of an object is not written again and again",
+         [change for change in changes if not re.fullmatch(r".*: create|spec\.replicas: .*|stoker-batch-\d+ (for \d+|deleted)", change)], [])
     same("the chart's rights suffice", [line for text in logs.values() for line in text.splitlines() if "forbidden" in line], [])
     replica = int(replicas["first"][1]["http_port"])
     wait_for("a pod that waits is explained", lambda: hints(replica)["etl"]["missing"])

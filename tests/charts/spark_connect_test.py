@@ -175,6 +175,9 @@ def main():
     scenario("rightsize", spot, schemas)
     report("README.md and schema say what values.yaml says", chart_docs(ROOT, CHART))
     golden(GOLDEN, HELM.text(CHART, "spark", "data"))
+    conf = one(render(f"{CHART}/presets/production.yaml"), "ConfigMap")["data"]["spark-defaults.conf"]
+    check("executors are told the server's address, not what it binds to",
+          "spark.kubernetes.executor.useDriverPodIP false\n" in conf, conf)
     with tempfile.TemporaryDirectory() as folder:
         for name, path in shown_values(HOW_TO, folder):
             scenario(name, render(path), schemas)

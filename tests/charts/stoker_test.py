@@ -63,6 +63,8 @@ MISTAKES = {
     "placeholders: {priorityClass: {value: 0}}": "value",
     "{tls: {enabled: true, secretName: a}, config: {policies: {a: {capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}}":
         "placeholders.authentication: with tls.enabled",
+    "config: {policies: {a: {namespaces: [data], capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}":
+        "config.policies.a.capacity.namespace: the policy's namespaces do not allow",
     "config: {policies: {a: {capacity: {mechanism: placeholder, executor: {preset: medium}}}}}":
         "config.policies.a.capacity.executor: set cpu and memory",
     "config: {server: {grpc: {listen: '0.0.0.0:7000'}}}": "config.server.grpc.listen: the chart sets it",
@@ -373,6 +375,20 @@ def refuses(folder):
             check(f"refuses {text}", reason in str(error), str(error))
 
 
+def odd_values(folder):
+    """What Stoker takes is not always what Kubernetes does."""
+    path = f"{folder}/odd.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("adapter: {strategy: {type: Recreate}}\nconfig:\n  policies:\n    'on':\n      capacity:\n"
+                   "        {mechanism: placeholder, executor: {cpu: 4, memory: 18g, ephemeralStorage: 20GiB}}\n")
+    objects = render(path)
+    pod = one(objects, "Deployment", "stoker-on")["spec"]["template"]["spec"]
+    same("sizes are written as Kubernetes reads them", pod["containers"][0]["resources"]["requests"],
+         {"cpu": "4", "memory": "18Gi", "ephemeral-storage": "20Gi"})
+    same("a policy's name is a text", one(objects, "ScaledObject")["spec"]["triggers"][0]["metadata"]["policy"], "on")
+    same("Recreate has no rollingUpdate", one(objects, "Deployment", "stoker")["spec"]["strategy"], {"type": "Recreate"})
+
+
 def rights(scenarios):
     """Per scenario and namespace what Stoker may do: verbs by resource."""
     held = {name: {} for name in scenarios}
@@ -468,6 +484,7 @@ def main():
         same("networkpolicy-off has none", one(scenarios["networkpolicy-off"], "NetworkPolicy"), None)
         restarts(folder, hours)
         refuses(folder)
+        odd_values(folder)
         carries(scenarios["monitoring"])
         documents()
         starts(tempfile.mkdtemp(dir=folder), hours)

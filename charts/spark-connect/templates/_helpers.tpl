@@ -52,7 +52,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* spark-defaults.conf. Keys are sorted; sparkConf counts most. */}}
+{{/*
+spark-defaults.conf. Keys are sorted; sparkConf counts most. With useDriverPodIP, on by default since Spark 4.3, executors would
+be told the address that the driver binds to, 0.0.0.0, and dial themselves; spark.driver.host is the pod's IP anyway.
+*/}}
 {{- define "spark-connect.properties" -}}
 {{- $executor := .Values.connect.executor -}}
 {{- $allocation := .Values.connect.dynamicAllocation -}}
@@ -66,6 +69,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "spark.kubernetes.authenticate.executor.serviceAccountName" (include "spark-connect.serviceAccountName" .)
   "spark.kubernetes.executor.podTemplateFile" "/etc/spark-connect/executor.yaml"
   "spark.driver.bindAddress" "0.0.0.0"
+  "spark.kubernetes.executor.useDriverPodIP" "false"
   "spark.driver.port" "7078"
   "spark.driver.blockManager.port" "7079"
   "spark.ui.port" "4040"
@@ -91,7 +95,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "spark.dynamicAllocation.shuffleTracking.enabled" "true"
   "spark.dynamicAllocation.minExecutors" $allocation.minExecutors
   "spark.dynamicAllocation.initialExecutors" $allocation.initialExecutors
-  "spark.dynamicAllocation.maxExecutors" $allocation.maxExecutors) -}}
+  "spark.dynamicAllocation.maxExecutors" ($allocation.maxExecutors | int64)) -}}
 {{- end -}}
 {{- if .Values.eventLog.enabled -}}
 {{- $_ := merge $conf (dict

@@ -87,6 +87,16 @@ app.kubernetes.io/component: adapter
 {{- $found | toJson -}}
 {{- end -}}
 
+{{/* A size as Stoker reads it (18g, 18GB, 18GiB: all binary) in the form of Kubernetes. */}}
+{{- define "stoker.size" -}}
+{{- $unit := "(?i)^([0-9.]+)\\s*([kmgtp])(i|b|ib)?$" -}}
+{{- if regexMatch $unit . -}}
+{{- regexReplaceAll $unit . "${1}${2}" | upper }}i
+{{- else -}}
+{{- . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Rights that the configuration needs: a JSON map of namespace to rules. */}}
 {{- define "stoker.rights" -}}
 {{- $rights := dict -}}
@@ -221,6 +231,10 @@ server:
 {{- end -}}
 {{- if .Values.placeholders.create -}}
 {{- range $name, $told := include "stoker.headroom" . | fromJson -}}
+{{- $allowed := dig "namespaces" (list "*") (index $.Values.config.policies $name) -}}
+{{- if and (eq $told.mechanism "placeholder") (not (has "*" $allowed)) (not (has $told.namespace $allowed)) -}}
+{{- fail (printf "config.policies.%s.capacity.namespace: the policy's namespaces do not allow %s, where its placeholders would be" $name $told.namespace) -}}
+{{- end -}}
 {{- if and (eq $told.mechanism "placeholder") $.Values.tls.enabled (not $.Values.placeholders.authentication) -}}
 {{- fail (printf "placeholders.authentication: with tls.enabled, name a TriggerAuthentication with Stoker's CA in the namespace %s" $told.namespace) -}}
 {{- end -}}

@@ -171,6 +171,7 @@ def main():
         report(f"{name}: helm lint", HELM.lint(CHART, path))
         scenario(name, render(path), schemas)
     sized(rightsize, "--data-size", "5TB", "--pyspark", "--off-heap", "2g")
+    sized(rightsize, "--data-size", "10GB", "--workload", "streaming")
     spot = sized(rightsize, "--data-size", "100GB", "--spot", "--node-type", "m5.4xlarge")
     scenario("rightsize", spot, schemas)
     report("README.md and schema say what values.yaml says", chart_docs(ROOT, CHART))

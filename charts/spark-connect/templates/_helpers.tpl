@@ -96,6 +96,8 @@ be told the address that the driver binds to, 0.0.0.0, and dial themselves; spar
   "spark.dynamicAllocation.minExecutors" $allocation.minExecutors
   "spark.dynamicAllocation.initialExecutors" $allocation.initialExecutors
   "spark.dynamicAllocation.maxExecutors" ($allocation.maxExecutors | int64)) -}}
+{{- else -}}
+{{- $_ := set $conf "spark.executor.instances" ($executor.instances | int64) -}}
 {{- end -}}
 {{- if .Values.eventLog.enabled -}}
 {{- $_ := merge $conf (dict

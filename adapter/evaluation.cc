@@ -197,12 +197,21 @@ void Evaluation::OnReading() {
   }
 }
 
-// On a poll's thread: takes milliseconds, and only when a history or the horizon changed.
+// On a poll's thread, by one of them at a time, which looks again for who came meanwhile.
 void Evaluation::MakeForecasts() {
+  if (!compiled_.policy->forecast) return;
+  forecasts_due_ = true;
+  while (forecasts_due_) {
+    const std::unique_lock forecasting(forecasting_, std::try_to_lock);
+    if (!forecasting) return;
+    forecasts_due_ = false;
+    MakeDueForecasts();
+  }
+}
+
+// Takes milliseconds, and only when a history or the horizon changed.
+void Evaluation::MakeDueForecasts() {
   const policy::Policy& policy = *compiled_.policy;
-  if (!policy.forecast) return;
-  const std::unique_lock forecasting(forecasting_, std::try_to_lock);
-  if (!forecasting) return;  // whoever is at it decides anew after it
   const forecast::Settings& settings = *policy.forecast;
   Duration wanted{0};
   {

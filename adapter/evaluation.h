@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -65,6 +66,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
                                          std::optional<double> enough,
                                          bool replace_source);
   void MakeForecasts();
+  void MakeDueForecasts();
   [[nodiscard]] bool Foresees(std::size_t signal) const;  // needs mutex_, as does the next
   [[nodiscard]] bool KnowsWhatIsComing() const;
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
@@ -82,6 +84,7 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   std::unique_ptr<Poller::Lease> pending_;
   std::vector<std::unique_ptr<Poller::Lease>> histories_;  // as leases_; null: not forecast
   WallTime started_{};
+  std::atomic<bool> forecasts_due_{false};
   std::mutex forecasting_;  // held while forecasts are made, which takes too long for mutex_
   mutable std::mutex mutex_;
   policy::LeadTime lead_time_;

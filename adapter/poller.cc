@@ -157,6 +157,7 @@ struct Poller::Core : std::enable_shared_from_this<Core> {
   void OnFetched(const std::shared_ptr<Polled>& polled);
   void Run(const std::shared_ptr<Polled>& polled, WallTime slot);
   void ReadPast(const std::shared_ptr<Polled>& polled, scalers::Source& source, WallTime slot);
+  static bool KnowsItsPast(const Polled& polled, WallTime slot);
   void OnPast(Polled& polled, const Result<std::vector<Reading>>& past, WallTime first);
   void Merge(Polled& polled, std::span<const Reading> readings, bool rewind);
   void Finish(const std::shared_ptr<Polled>& polled,
@@ -222,6 +223,12 @@ void Poller::Core::OnFetched(const std::shared_ptr<Polled>& polled) {
   Begin(polled, SlotAt(clock.WallNow(), polled->needs.interval()));
 }
 
+/// What a sibling gave is a past, unless it is young itself.
+bool Poller::Core::KnowsItsPast(const Polled& polled, WallTime slot) {
+  return HasGoodReading(polled.window) &&
+         polled.window->front().time <= slot - polled.needs.lookback() / 2;
+}
+
 void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
   std::shared_ptr<scalers::Source> source;
   scalers::PollContext context;
@@ -236,8 +243,7 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
       context.deadline = begin + polled->needs.timeout();
       context.stop = stop.get_token();
       if (std::isfinite(enough)) context.enough = enough;
-      // A window that a sibling gave is a past.
-      if (polled->past_failures == 0 && HasGoodReading(polled->window)) polled->past_read = true;
+      if (polled->past_failures == 0 && KnowsItsPast(*polled, slot)) polled->past_read = true;
       asks_past = !polled->past_read && begin >= polled->ask_past_at;
     }
   }

@@ -322,6 +322,51 @@ TEST_F(PollerTest, AsksAgainForAPastThatCouldNotBeRead) {
   EXPECT_EQ(asked.size(), 5U) << "told once";
 }
 
+/// Gives readings of 7, from a moment on.
+struct Sibling final : ReadingExchange {
+  void Publish(const std::string&, WallTime) override {}
+  void Fetch(const std::string& id, std::function<void()> done) override {
+    executor->Post([this, id, done = std::move(done)] {
+      std::vector<Reading> readings;
+      for (WallTime slot = since; slot < until; slot += seconds(15)) {
+        readings.push_back({.time = slot, .kind = Reading::Kind::kValue, .value = 7});
+      }
+      poller->Merge(id, readings);
+      done();
+    });
+  }
+  Executor* executor = nullptr;
+  Poller* poller = nullptr;
+  WallTime since{};
+  WallTime until{};
+};
+
+TEST_F(PollerTest, TakesASiblingsWindowForAPastUnlessTheSiblingIsYoung) {
+  world_.clock.Advance(minutes(60));
+  Sibling sibling;
+  Poller poller(world_.clock, world_.executor, world_.executor, counts_, world_.logger, &sibling);
+  sibling.executor = &world_.executor;
+  sibling.poller = &poller;
+  sibling.until = world_.clock.WallNow();
+  std::vector<scalers::SlotSpan> asked;
+  const auto acquire = [&](const char* name, Duration known) {
+    sibling.since = sibling.until - known;
+    scalers::SignalDefinition definition = Definition(name);
+    definition.make_source = [&] { return std::make_unique<WithPast>(asked); };
+    SourceNeeds needs = Needs(seconds(15));
+    needs.lookback = minutes(30);
+    auto lease = poller.Acquire(definition, std::move(needs));
+    world_.executor.RunReady();
+    return lease;
+  };
+  const auto old = acquire("a", minutes(20));
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(old->window()->front().value, 7);
+  const auto young = acquire("b", minutes(5));
+  EXPECT_EQ(asked.size(), 1U);
+  EXPECT_EQ(young->window()->front().value, 30) << "its own past, read";
+}
+
 class Throwing final : public scalers::Source {
  public:
   explicit Throwing(const bool& throws) : throws_(throws) {}

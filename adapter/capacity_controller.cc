@@ -138,6 +138,13 @@ std::map<std::string, std::int64_t> WantedNodes(const std::vector<capacity::Node
 struct CapacityController::Core : std::enable_shared_from_this<CapacityController::Core> {
   explicit Core(Deps the_deps) : deps(std::move(the_deps)) {}
 
+  /// What the policies of one round ask for.
+  struct Asked {
+    std::map<std::string, Headroom> objects;              ///< of 0 executors, by ObjectOf
+    std::set<std::pair<std::string, std::string>> names;  ///< namespaces and names of all objects
+    std::set<std::string> in_trouble;  ///< policies whose objects are not as they should be
+  };
+
   /// One object that should be so.
   struct Wish {
     Resource resource;
@@ -187,22 +194,26 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     std::vector<CapacityStatus> next;
     std::vector<Headroom> headrooms;
     std::vector<Headroom> wanted;
-    std::map<std::string, Headroom> asked;
+    Asked asked;
     CapacityGauges found;
     for (const PolicyView& view : views) {
       if (!view.definition || !view.definition->capacity) continue;
       Result<Headroom> headroom = capacity::MakeHeadroom(*view.definition, config, own_namespace);
       if (!headroom) continue;  // no executor is described, so nobody is told of any
-      if (const std::string object = ObjectOf(*headroom); !object.empty()) {
-        asked.emplace(object, *headroom);  // of 0 executors
-      }
+      const std::string object = ObjectOf(*headroom);
+      const bool is_free =
+          object.empty() || asked.names.emplace(headroom->name_space, headroom->name).second;
+      if (!object.empty()) asked.objects.emplace(object, *headroom);  // of 0 executors
       if (view.retired) continue;  // what is there stays as long as its targets are answered
       CapacityStatus status;
       status.policy = view.name;
       status.mechanism = headroom->mechanism;
       const policy::Headroom* decided =
           view.decision && view.decision->headroom ? &*view.decision->headroom : nullptr;
-      if (decided == nullptr) {
+      if (!is_free) {
+        status.error = "another policy has objects of the name " + headroom->name_space + "/" +
+                       headroom->name + "; set policies." + view.name + ".capacity.name to another";
+      } else if (decided == nullptr) {
         status.error = "there is no decision yet";
       } else if (decided->error) {
         status.error = decided->error->message;
@@ -212,6 +223,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
         wanted.back().executors = std::max(decided->wanted_now, decided->wanted_ahead);
       }
       Handle(*headroom, status);
+      if (!status.error.empty()) asked.in_trouble.insert(view.name);
       if (status.there) found.buffer_replicas[status.policy] = *status.there;
       if (status.mechanism != Mechanism::kNone) found.up[status.policy] = status.error.empty();
       headrooms.push_back(*std::move(headroom));
@@ -227,12 +239,17 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   }
 
   /// What nobody asks for any more makes room for nothing: left alone, it would keep its nodes for
-  /// good. Knows only what was asked for since the start.
-  void Release(const std::map<std::string, Headroom>& asked) {
+  /// good. What a policy moves away from stays until its new object is as it should be. Knows only
+  /// what was asked for since the start.
+  void Release(const Asked& asked) {
     if (!config.write) return placed.clear();
-    std::erase_if(
-        placed, [&](const auto& one) { return asked.contains(one.first) || Emptied(one.second); });
-    placed.insert(asked.begin(), asked.end());
+    std::erase_if(placed, [&](const auto& one) {
+      const auto& [object, headroom] = one;
+      if (asked.objects.contains(object)) return true;
+      return !asked.in_trouble.contains(headroom.policy) && Emptied(headroom);
+    });
+    // Without a cluster nobody knows our namespace.
+    if (client != nullptr) placed.insert(asked.objects.begin(), asked.objects.end());
   }
 
   /// True once there is nothing more to do.
@@ -258,17 +275,17 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     }
     const auto last = written.find(headroom.policy);
     if (last != written.end()) status.written = last->second;
-    if (status.mechanism == Mechanism::kBuffer) {
-      Buffer(headroom, status);
-    } else {
-      Request(headroom, status);
-    }
+    const Status done = Guarded([&]() -> Status {
+      status.mechanism == Mechanism::kBuffer ? Buffer(headroom, status) : Request(headroom, status);
+      return {};
+    });
+    if (!done) status.error = done.error().message;
     Tell(status);
   }
 
   /// A line for each change of what stands in the way.
   void Tell(const CapacityStatus& status) {
-    if (status.error == std::exchange(told[status.policy], status.error)) return;
+    if (status.error == std::exchange(told[status.object], status.error)) return;
     if (status.error.empty()) {
       deps.logger.Info("the cluster can be told of executors to come again",
                        {{"policy", status.policy}, {"object", status.object}});
@@ -426,7 +443,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   CapacityGauges gauges;  ///< of the newest round that ended
   std::map<std::string, WallTime> written;
   std::map<std::string, Headroom> placed;   ///< what may be in the cluster, by ObjectOf
-  std::map<std::string, std::string> told;  ///< errors that the log names, by policy
+  std::map<std::string, std::string> told;  ///< errors that the log names, by ObjectOf
 
   mutable std::mutex mutex;
   std::vector<CapacityStatus> statuses;  ///< guarded by mutex

@@ -92,12 +92,14 @@ class Observer {
   ClusterAnswer Run(const ClusterQuestion& question) {
     for (const std::string& name_space : question.namespaces) {
       const std::size_t before = answer_.view.pods.size();
-      for (const json& pod : List("pods", name_space, "status.phase=Pending")) {
-        if (auto pending = ReadPod(pod)) answer_.view.pods.push_back(*std::move(pending));
-      }
-      for (const json& quota : List("resourcequotas", name_space, "")) {
-        ReadQuota(quota, answer_.view.quotas);
-      }
+      Read("pods",
+           name_space,
+           "status.phase=Pending",
+           answer_.view.pods,
+           [](const json& pod, auto& out) {
+             if (auto pending = ReadPod(pod)) out.push_back(*std::move(pending));
+           });
+      Read("resourcequotas", name_space, "", answer_.view.quotas, ReadQuota);
       if (answer_.view.pods.size() == before) continue;
       // There may be thousands of others.
       constexpr std::array<const char*, 3> kReasons{
@@ -113,28 +115,38 @@ class Observer {
   }
 
  private:
-  std::vector<json> List(const char* plural, const std::string& name_space, std::string fields) {
-    auto list = client_.List(
+  /// Adds what `read` makes of each object to `out`. False when they cannot be asked for.
+  template <class Item, class ReadObject>
+  bool Read(const char* plural,
+            const std::string& name_space,
+            std::string fields,
+            std::vector<Item>& out,
+            const ReadObject& read) {
+    const auto before = static_cast<std::ptrdiff_t>(out.size());
+    const auto forget = [&] { out.erase(out.begin() + before, out.end()); };
+    const auto done = client_.Each(
         {.group = "", .version = "v1", .plural = plural, .name_space = name_space, .name = ""},
         {.labels = "", .fields = std::move(fields)},
         deadline_,
-        stop_);
-    if (!list) {
-      failed_ = true;
-      answer_.unknown.push_back(list.error().error.message);
-      return {};
+        stop_,
+        forget,
+        [&](const json& object) { read(object, out); });
+    if (done) {
+      answer_.answered = true;
+      return true;
     }
-    answer_.answered = true;
-    return std::move(list->items);
+    forget();  // half of them would mislead
+    answer_.unknown.push_back(done.error().error.message);
+    return false;
   }
 
   /// False when events cannot be asked for.
   bool Events(const std::string& name_space, const std::string& reason) {
-    failed_ = false;
-    for (const json& event : List("events", name_space, "reason=" + reason)) {
-      answer_.view.events.push_back(ReadEvent(event));
-    }
-    return !failed_;
+    return Read("events",
+                name_space,
+                "reason=" + reason,
+                answer_.view.events,
+                [](const json& event, auto& out) { out.push_back(ReadEvent(event)); });
   }
 
   void Status(const ClusterQuestion& question) {
@@ -168,7 +180,6 @@ class Observer {
   kubernetes::Client& client_;
   const MonoTime deadline_;
   const std::stop_token& stop_;
-  bool failed_ = false;
   ClusterAnswer answer_;
 };
 

@@ -145,19 +145,19 @@ class Diagnosis {
 
   /// The newest word of the autoscaler on each pod that waits.
   void ReadPodEvents() {
+    std::set<std::string_view> waiting;  // all of one namespace
+    for (const PendingPod* pod : pods_) waiting.insert(pod->name);
     std::map<std::string, const ClusterEvent*> newest;
-    for (const PendingPod* pod : pods_) {
-      for (const ClusterEvent& event : view_.events) {
-        const bool of_pod =
-            event.kind == "Pod" && event.name == pod->name && event.name_space == pod->name_space;
-        if (!of_pod || !IsRecent(event.last)) continue;
-        if (event.reason != "NotTriggerScaleUp" && event.reason != "TriggeredScaleUp" &&
-            event.reason != "FailedScaleUp") {
-          continue;
-        }
-        const ClusterEvent*& best = newest[pod->name];
-        if (best == nullptr || event.last > best->last) best = &event;
+    for (const ClusterEvent& event : view_.events) {
+      const bool of_pod = event.kind == "Pod" && event.name_space == headroom_.name_space &&
+                          waiting.contains(event.name);
+      if (!of_pod || !IsRecent(event.last)) continue;
+      if (event.reason != "NotTriggerScaleUp" && event.reason != "TriggeredScaleUp" &&
+          event.reason != "FailedScaleUp") {
+        continue;
       }
+      const ClusterEvent*& best = newest[event.name];
+      if (best == nullptr || event.last > best->last) best = &event;
     }
     for (const auto& [pod, event] : newest) {
       if (event->reason == "TriggeredScaleUp") {

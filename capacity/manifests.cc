@@ -36,6 +36,7 @@ constexpr const char* kPauseImage = "registry.k8s.io/pause:3.10";
 constexpr const char* kPriorityClass = "stoker-headroom";
 constexpr const char* kExpanderCaFolder = "/etc/stoker-expander";
 constexpr std::size_t kCommentWidth = 98;
+constexpr std::size_t kLongestLabel = 63;  // value of one
 
 tl::unexpected<Error> Invalid(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
@@ -289,7 +290,6 @@ Result<Hint> PlaceholderHint(const HintInput& input) {
        {"kind", "PriorityClass"},
        {"metadata", {{"name", kPriorityClass}}},
        {"value", -10},
-       {"globalDefault", false},
        {"preemptionPolicy", "Never"},
        {"description", "Room for Spark executors to come. Any other pod takes its place."}});
   for (const Headroom* headroom : *found) {
@@ -673,6 +673,9 @@ Result<Headroom> MakeHeadroom(const policy::Policy& policy,
     return Invalid(
         "name and namespace must be what Kubernetes takes as names: lower case letters, digits and "
         "'-'");
+  }
+  if (headroom.mechanism != policy::Mechanism::kNone && headroom.name.size() > kLongestLabel) {
+    return Invalid("name: it is a label, too, and has at most 63 characters; set a shorter one");
   }
   headroom.requests = {
       executor.cpu_millis, executor.memory_bytes, executor.ephemeral_storage_bytes};

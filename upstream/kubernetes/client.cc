@@ -116,25 +116,44 @@ Answer<ObjectList> Client::List(const Resource& resource,
                                 MonoTime deadline,
                                 const std::stop_token& stop) {
   ObjectList list;
-  const Answer<void> read = ListPages(
+  Answer<std::string> version = Each(
       resource,
       selectors,
       deadline,
       stop,
-      [&] { list = {}; },
-      [&](std::string_view body) -> Result<std::string> {
-        Result<json> page = ParseJson(body);
-        if (!page) return Fail(NotAnObject());
-        const json* const items = Find(*page, {"items"});
-        if (items == nullptr || !(items->is_array() || items->is_null())) {
-          return Fail(NotAnObject());
-        }
-        list.resource_version = Text(*page, {"metadata", "resourceVersion"});
-        for (json& item : (*page)["items"]) list.items.push_back(std::move(item));
-        return Text(*page, {"metadata", "continue"});
-      });
-  if (!read) return tl::make_unexpected(read.error());
+      [&] { list.items.clear(); },
+      [&](json item) { list.items.push_back(std::move(item)); });
+  if (!version) return tl::make_unexpected(version.error());
+  list.resource_version = *std::move(version);
   return list;
+}
+
+Answer<std::string> Client::Each(const Resource& resource,
+                                 const Selectors& selectors,
+                                 MonoTime deadline,
+                                 const std::stop_token& stop,
+                                 const std::function<void()>& begin,
+                                 const std::function<void(json)>& take) {
+  std::string version;
+  const Answer<void> read =
+      ListPages(resource,
+                selectors,
+                deadline,
+                stop,
+                begin,
+                [&](std::string_view body) -> Result<std::string> {
+                  Result<json> page = ParseJson(body);
+                  if (!page) return Fail(NotAnObject());
+                  const json* const items = Find(*page, {"items"});
+                  if (items == nullptr || !(items->is_array() || items->is_null())) {
+                    return Fail(NotAnObject());
+                  }
+                  version = Text(*page, {"metadata", "resourceVersion"});
+                  for (json& item : (*page)["items"]) take(std::move(item));
+                  return Text(*page, {"metadata", "continue"});
+                });
+  if (!read) return tl::make_unexpected(read.error());
+  return version;
 }
 
 Answer<json> Client::Apply(const Resource& resource,

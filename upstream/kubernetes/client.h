@@ -86,6 +86,15 @@ class Client {
                              MonoTime deadline,
                              const std::stop_token& stop);
 
+  /// Hands over all of a kind that match, object by object, holding one page of them: thousands of
+  /// pods are large. `begin` is told before the first, and again when the server no longer knows
+  /// the pages and they begin anew. Returns the list's resource version.
+  Answer<std::string> Each(const Resource& resource,
+                           const Selectors& selectors,
+                           MonoTime deadline,
+                           const std::stop_token& stop,
+                           const std::function<void()>& begin,
+                           const std::function<void(nlohmann::json)>& take);
   /// All of a kind (in all namespaces when `resource` names none) that match.
   Answer<ObjectList> List(const Resource& resource,
                           const Selectors& selectors,

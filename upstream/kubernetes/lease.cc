@@ -76,10 +76,13 @@ struct Lease::Core : std::enable_shared_from_this<Core> {
     const Duration period(
         static_cast<Duration::rep>(static_cast<double>(options.retry_period.count()) * jitter));
     const Duration took = deps.clock.MonotonicNow() - begun;
+    {
+      // Before the next attempt is planned, which may begin at once.
+      const std::scoped_lock lock(mutex);
+      running = false;
+      idle.notify_all();
+    }
     Schedule(std::max(period - took, Duration{0}));
-    const std::scoped_lock lock(mutex);
-    running = false;
-    idle.notify_all();
   }
 
   /// Takes or renews it, unless somebody else holds it.

@@ -103,6 +103,11 @@ struct Controller : ::testing::Test {
                             .decision = decision}});
   }
   void Round() { world.clock.Advance(CapacityController::kEvery); }
+  /// The policy goes from the configuration, and its hold time is over.
+  void Forget() {
+    decisions.SetPolicies({});
+    Round();
+  }
   bool Up() { return gauges.last.up.at("etl"); }
   CapacityStatus Status() { return controller->Statuses().at(0); }
   std::int64_t Replicas() { return cluster.Find(kBuffer)["spec"]["replicas"].get<std::int64_t>(); }
@@ -371,9 +376,8 @@ TEST_F(Controller, KeepsAProvisioningRequestWhileNobodyKnows) {
 TEST_F(Controller, EmptiesTheBufferThatNobodyAsksForAnyMore) {
   Decide(5);
   Start();
-  decisions.SetPolicies({});
   leads = false;
-  Round();
+  Forget();
   EXPECT_EQ(Replicas(), 5) << "another replica holds the Lease";
   leads = true;
   Round();
@@ -398,6 +402,25 @@ TEST_F(Controller, EmptiesTheBufferOfAPolicyWithAnotherMechanism) {
   EXPECT_THAT(Requests(), IsEmpty());
 }
 
+// Else a fault would take room back.
+TEST_F(Controller, KeepsABufferUntilWhatReplacesItIsThere) {
+  Decide(5);
+  Start();
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5, "running: has had no good reading for 31m");
+  Round();
+  EXPECT_EQ(Replicas(), 5) << "nobody knows how much is wanted";
+  cluster.Forbid("create", "provisioningrequests");
+  Decide(5);
+  Round();
+  EXPECT_EQ(Replicas(), 5) << "it could not be made";
+  EXPECT_THAT(Status().error, HasSubstr("provisioningrequests"));
+  cluster.Allow("create", "provisioningrequests");
+  Round();
+  EXPECT_THAT(Requests(), ElementsAre("5"));
+  EXPECT_EQ(Replicas(), 0);
+}
+
 TEST_F(Controller, KeepsTheBufferOfAPolicyWhileItsTargetsAreAnswered) {
   Decide(5);
   Start();
@@ -406,17 +429,15 @@ TEST_F(Controller, KeepsTheBufferOfAPolicyWhileItsTargetsAreAnswered) {
   decisions.SetPolicies(views);
   Round();
   EXPECT_EQ(Replicas(), 5);
-  decisions.SetPolicies({});
-  Round();
+  Forget();
   EXPECT_EQ(Replicas(), 0);
 }
 
-TEST_F(Controller, EmptiesNothingWhileTheClusterFailsOrItMayNotWrite) {
+TEST_F(Controller, EmptiesNothingWhereItMayNot) {
   Decide(5);
   Start();
-  decisions.SetPolicies({});
   cluster.Forbid("patch", "capacitybuffers");
-  Round();
+  Forget();
   EXPECT_EQ(Replicas(), 5);
   EXPECT_THAT(world.logger.text(), HasSubstr("the cluster cannot be told"));
   cluster.Allow("patch", "capacitybuffers");
@@ -425,18 +446,50 @@ TEST_F(Controller, EmptiesNothingWhileTheClusterFailsOrItMayNotWrite) {
   Decide(5);
   Round();
   config.write = false;
-  decisions.SetPolicies({});
-  Round();
+  Forget();
   EXPECT_EQ(Replicas(), 5);
+}
+
+// As with the chart: the right to the old object goes with what needed it.
+TEST_F(Controller, TellsOnceThatAnOldBufferCannotBeEmptied) {
+  Decide(5);
+  Start();
+  config.mechanism = Mechanism::kProvisioningRequest;
+  cluster.Forbid("patch", "capacitybuffers");
+  Decide(5);
+  Round();
+  const std::string said = world.logger.text();
+  EXPECT_THAT(said, HasSubstr("the cluster cannot be told"));
+  for (int i = 0; i < 5; ++i) Round();
+  EXPECT_EQ(world.logger.text(), said);
 }
 
 TEST_F(Controller, MakesNoBufferAnewToEmptyIt) {
   Decide(5);
   Start();
   cluster.Remove(kBuffer);
-  decisions.SetPolicies({});
-  Round();
+  Forget();
   EXPECT_TRUE(cluster.Find(kBuffer).is_null());
+}
+
+// Only here the namespace is known that a policy without one means.
+TEST_F(Controller, LetsOnePolicyAloneSizeAnObject) {
+  Decide(5);
+  const PolicyView one = decisions.Policies().at(0);
+  policy::Policy other = *one.definition;
+  other.name = "other";
+  other.capacity->name = "stoker-etl";
+  other.capacity->name_space = "stoker";
+  PolicyView two = one;
+  two.name = "other";
+  two.definition = std::make_shared<const policy::Policy>(other);
+  two.decision = nullptr;
+  decisions.SetPolicies({one, two});
+  Start();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_EQ(controller->Statuses().at(0).error, "");
+  EXPECT_THAT(controller->Statuses().at(1).error,
+              HasSubstr("set policies.other.capacity.name to another"));
 }
 
 TEST_F(Controller, OutlivesARoundThatThrows) {

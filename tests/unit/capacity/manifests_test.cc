@@ -66,6 +66,12 @@ TEST(MakeHeadroom, NamesWhatIsMissing) {
   policy.capacity->name = "No Name";
   EXPECT_NE(MakeHeadroom(policy, {}, "stoker").error().message.find("name and namespace"),
             std::string::npos);
+  policy.capacity->mechanism = policy::Mechanism::kBuffer;
+  policy.capacity->name = std::string(63, 'a');
+  EXPECT_TRUE(MakeHeadroom(policy, {}, "stoker"));
+  policy.capacity->name += "a";
+  EXPECT_NE(MakeHeadroom(policy, {}, "stoker").error().message.find("at most 63"),
+            std::string::npos);
   policy.capacity.reset();
   EXPECT_EQ(MakeHeadroom(policy, {}, "stoker").error().message,
             "policy 'Team_A.etl' does not say what an executor requests; set "

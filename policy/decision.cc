@@ -1,11 +1,10 @@
 #include "policy/decision.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "policy/headroom.h"
+#include "policy/history.h"
 #include "policy/wanted.h"
 
 // Everything here is piecewise constant in time: a signal's contribution changes when a reading
@@ -21,111 +20,27 @@ using State = SignalDecision::State;
 /// Decisions are looked at again at least this often.
 constexpr Duration kLongestValidity = std::chrono::hours(1);
 
-/// A number that held in [begin, end).
-struct Span {
-  double value;
-  WallTime end;
-};
-
-/// What history makes of the wanted number.
-struct History {
-  double stabilized = 0;
-  double stepped = 0;
-  WallTime valid_until = kNever;  ///< as far as history goes
-};
-
-class Sweep {
- public:
-  Sweep(const Policy& policy, WallTime now)
-      : policy_(policy),
-        now_(now),
-        stabilization_(policy.scale_down.stabilization),
-        reach_(StepReach(policy)) {}
-
-  History Run(std::span<const SignalInput> inputs) {
-    WallTime time = now_ - stabilization_ - reach_;
-    std::vector<Cursor> cursors = CursorsAt(policy_, inputs, time);
-    std::vector<Contribution> contributions(cursors.size());
-    std::vector<double> scratch;
-    while (time <= now_) {
-      WallTime next = now_ + kInstant;
-      for (std::size_t i = 0; i < cursors.size(); ++i) {
-        cursors[i].MoveTo(time);
-        contributions[i] = cursors[i].At(time);
-        next = std::min(next, cursors[i].NextChange(time));
-      }
-      next = std::min(next, NextLift(policy_, inputs, time));
-      const Wanted wanted = WantLifted(policy_, inputs, cursors, contributions, time, scratch);
-      // Where there was no decision there is nothing to keep.
-      if (wanted.kind == Wanted::Kind::kNumber) Add(wanted.clamped, time, next);
-      time = next;
+/// What history makes of the wanted number at `now`, at which there is one.
+History::Target Sweep(const Policy& policy, std::span<const SignalInput> inputs, WallTime now) {
+  WallTime time = now - HistoryReach(policy);
+  std::vector<Cursor> cursors = CursorsAt(policy, inputs, time);
+  std::vector<Contribution> contributions(cursors.size());
+  std::vector<double> scratch;
+  History history(policy);
+  while (time <= now) {
+    WallTime next = now + kInstant;
+    for (std::size_t i = 0; i < cursors.size(); ++i) {
+      cursors[i].MoveTo(time);
+      contributions[i] = cursors[i].At(time);
+      next = std::min(next, cursors[i].NextChange(time));
     }
-    return Finish();
+    next = std::min(next, NextLift(policy, inputs, time));
+    const Wanted wanted = WantLifted(policy, inputs, cursors, contributions, time, scratch);
+    if (wanted.kind == Wanted::Kind::kNumber) history.Add(wanted.clamped, time, next);
+    time = next;
   }
-
- private:
-  /// The wanted number was `raw` in [begin, end).
-  void Add(double raw, WallTime begin, WallTime end) {
-    // Smaller and older ones can never be the maximum again.
-    while (peaks_.size() > first_ && peaks_.back().value <= raw) peaks_.pop_back();
-    peaks_.push_back({raw, end});
-    while (begin < end) {
-      while (peaks_[first_].end + stabilization_ <= begin) ++first_;
-      const WallTime leaves = peaks_[first_].end + stabilization_;
-      const WallTime until = std::min(end, leaves);
-      stabilized_.push_back({peaks_[first_].value, until});
-      begin = until;
-    }
-  }
-
-  History Finish() const {
-    History history;
-    WallTime step_ends = kNever;
-    history.stabilized = stabilized_.back().value;
-    // The last peak is what is wanted now; it does not leave by itself.
-    if (first_ + 1 < peaks_.size()) history.valid_until = peaks_[first_].end + stabilization_;
-    history.stepped = history.stabilized;
-    const ScaleDownStep& step = policy_.scale_down.step;
-    std::int64_t factor_for = 0;
-    double factor = 1;
-    for (std::size_t i = stabilized_.size() - 1; i-- > 0;) {
-      const Span& span = stabilized_[i];
-      const Duration elapsed = now_ - (span.end - kInstant);
-      if (elapsed > reach_) break;
-      if (span.value <= history.stepped) continue;
-      // Whole steps since that number last held, the first one at once.
-      const std::int64_t steps = (elapsed - kInstant) / step.period + 1;
-      double allowed = 0;
-      if (step.percent) {
-        if (steps != factor_for) {
-          factor = std::pow(1 - step.amount / 100, static_cast<double>(steps - 1));
-          factor_for = steps;
-        }
-        // What is below one replica already is let go by the next step.
-        const double before = span.value * factor;
-        if (before >= 1) allowed = before * (1 - step.amount / 100);
-      } else {
-        allowed = std::max(0.0, span.value - step.amount * static_cast<double>(steps));
-      }
-      if (allowed > history.stepped) {
-        history.stepped = allowed;
-        step_ends = span.end + step.period * steps;
-      }
-    }
-    if (history.stepped > history.stabilized) {
-      history.valid_until = std::min(history.valid_until, step_ends);
-    }
-    return history;
-  }
-
-  const Policy& policy_;
-  WallTime now_;
-  Duration stabilization_;
-  Duration reach_;
-  std::vector<Span> peaks_;  ///< falling values; from first_ on still in the window
-  std::size_t first_ = 0;
-  std::vector<Span> stabilized_;
-};
+  return history.Newest();
+}
 
 Bound BoundOf(const Decision& decision) {
   if (decision.error) return Bound::kFault;
@@ -198,8 +113,8 @@ Decision DecideTarget(const Policy& policy,
   }
 
   decision.stabilized = decision.stepped = wanted.clamped;
-  if (policy.scale_down.stabilization > Duration::zero() || StepReach(policy) > Duration::zero()) {
-    const History history = Sweep(policy, now).Run(inputs);
+  if (HistoryReach(policy) > Duration::zero()) {
+    const History::Target history = Sweep(policy, inputs, now);
     decision.stabilized = history.stabilized;
     decision.stepped = history.stepped;
     valid_until(history.valid_until);

@@ -101,7 +101,7 @@ struct Count {
         contribution(cursor.At(now)),
         executors(contribution.demand) {}
 
-  /// For at most what it was at `time`; for none where that is not known.
+  /// For at most what it was at `time`; for nothing where that is not known.
   void AtMostAsOf(WallTime time) {
     const Contribution then = Cursor(signal, 1, input.window, time).At(time);
     executors = then.used != nullptr ? std::min(executors, then.demand) : 0;

@@ -18,7 +18,7 @@ namespace stoker::policy {
 ///
 /// A fault never makes it smaller: a last good reading serves as for any signal, then it is an
 /// error. Pods move from pending to running, so while one of the two is held, the other counts for
-/// at most what it was at that time, else they would count twice.
+/// at most what it was at that time (0 where that is not known), else they would count twice.
 void AddHeadroom(const Policy& policy,
                  std::span<const SignalInput> inputs,
                  std::span<const Cursor> cursors,

@@ -1,11 +1,10 @@
 #include "policy/lead_time.h"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
-#include <utility>
 #include <vector>
 
+#include "policy/history.h"
 #include "policy/wanted.h"
 
 namespace stoker::policy {
@@ -13,84 +12,90 @@ namespace {
 
 using State = SignalDecision::State;
 
+/// For so long a rise that was taken back may still bring nodes that meet another: KEDA's HPA keeps
+/// executors for five minutes, and the Cluster Autoscaler an empty node for ten.
+constexpr Duration kVoid = std::chrono::minutes(10);
+
+/// What has waited for longer counts as this: where a quota is in the way it may wait forever.
+constexpr Duration kLongestWait = std::chrono::hours(1);
+
 /// The least of `sorted` that `percent` of it do not exceed (nearest rank).
 Duration Percentile(const std::vector<Duration>& sorted, std::size_t percent) {
   return sorted[(sorted.size() * percent + 99) / 100 - 1];
 }
 
-/// The most of what was wanted lately: what is ordered, since stabilization cancels no order for a
-/// dip that is shorter.
-class Ordered {
- public:
-  explicit Ordered(Duration stabilization) : stabilization_(stabilization) {}
-
-  /// At `time`, which only grows, this much is wanted.
-  int At(WallTime time, int wanted) {
-    while (!falling_.empty() && falling_.back().second <= wanted) falling_.pop_back();
-    falling_.emplace_back(time, wanted);
-    while (falling_.front().first < time - stabilization_) falling_.pop_front();
-    return falling_.front().second;
-  }
-  void Forget() { falling_.clear(); }
-  /// The first moment after `time` at which less is ordered though the same is wanted.
-  [[nodiscard]] WallTime NextChange() const {
-    return falling_.size() < 2 ? kNever : falling_.front().first + stabilization_ + kInstant;
-  }
-
- private:
-  const Duration stabilization_;
-  std::deque<std::pair<WallTime, int>> falling_;  ///< with the time it was last wanted
+/// Rises that were met took so long; rises that were not have waited so long.
+struct Rises {
+  std::vector<Duration> took;
+  std::vector<Duration> waits;
 };
 
 /// Follows what is ordered and what runs, forward in time.
 class Samples {
  public:
-  /// At `time` this many executors are wanted and run; empty: not known.
-  void Add(WallTime time, std::optional<int> wanted, std::optional<int> running, bool scheduled) {
-    if (!wanted || !running) {
-      open_.clear();
-      wanted_ = wanted;
-      return;
+  /// At `time` this many executors are ordered and run; empty: not known.
+  void Add(WallTime time, std::optional<int> ordered, std::optional<int> running, bool scheduled) {
+    std::erase_if(void_, [&](const Rise& rise) { return time - rise.since > kVoid; });
+    TakeBack(ordered && running ? *ordered : 0, time);
+    if (ordered && running) {
+      if (ordered_ && *ordered > *ordered_ && !scheduled) {
+        const bool again = std::any_of(
+            void_.begin(), void_.end(), [&](const Rise& rise) { return *ordered <= rise.to; });
+        open_.push_back({*ordered, time, again});
+      }
+      const auto met = [&](const Rise& rise) { return rise.to <= *running; };
+      for (const Rise& rise : open_) {
+        if (met(rise) && time > rise.since && !rise.again) took_.push_back(time - rise.since);
+      }
+      std::erase_if(open_, met);
+      std::erase_if(void_, met);
     }
-    std::erase_if(open_, [&](const Rise& rise) { return rise.to > *wanted; });
-    if (wanted_ && *wanted > *wanted_ && !scheduled) open_.push_back({*wanted, time});
-    wanted_ = wanted;
-    std::erase_if(open_, [&](const Rise& rise) {
-      if (rise.to > *running) return false;
-      if (time > rise.since) took_.push_back(time - rise.since);
-      return true;
-    });
+    ordered_ = ordered;
   }
 
-  [[nodiscard]] std::vector<Duration> Finish() && {
-    std::sort(took_.begin(), took_.end());
-    return std::move(took_);
+  [[nodiscard]] Rises Finish(WallTime now) && {
+    Rises rises{.took = std::move(took_), .waits = {}};
+    for (const Rise& rise : open_) rises.waits.push_back(now - rise.since);
+    return rises;
   }
 
  private:
   struct Rise {
     int to;
     WallTime since;
+    bool again;  ///< to no more than a void one, whose nodes may meet it
   };
-  std::optional<int> wanted_;
+
+  /// Rises to more than `ordered` are void from `time` on.
+  void TakeBack(int ordered, WallTime time) {
+    std::erase_if(open_, [&](const Rise& rise) {
+      if (rise.to <= ordered) return false;
+      void_.push_back({rise.to, time, rise.again});
+      return true;
+    });
+  }
+
+  std::optional<int> ordered_;
   std::vector<Rise> open_;  ///< not met yet
+  std::vector<Rise> void_;  ///< taken back before they were met, or out of sight
   std::vector<Duration> took_;
 };
 
-std::vector<Duration> Measure(const Policy& policy,
-                              std::span<const SignalInput> inputs,
-                              const SignalInput& running,
-                              WallTime now) {
-  WallTime time = now - kLeadTimeWindow;
+Rises Measure(const Policy& policy,
+              std::span<const SignalInput> inputs,
+              const SignalInput& running,
+              WallTime now) {
+  const WallTime since = now - kLeadTimeWindow;
+  WallTime time = since - HistoryReach(policy);
   std::vector<Cursor> cursors = CursorsAt(policy, inputs, time);
   Cursor count(*policy.capacity->running, /*executors_per_replica=*/1, running.window, time);
   std::vector<Contribution> contributions(cursors.size());
   std::vector<double> scratch;
-  Ordered ordered(policy.scale_down.stabilization);
+  History history(policy);
   Samples samples;
   while (time <= now) {
     count.MoveTo(time);
-    WallTime next = std::min(now + kInstant, count.NextChange(time));
+    WallTime next = std::min(time < since ? since : now + kInstant, count.NextChange(time));
     bool scheduled = false;
     for (std::size_t i = 0; i < cursors.size(); ++i) {
       cursors[i].MoveTo(time);
@@ -101,23 +106,30 @@ std::vector<Duration> Measure(const Policy& policy,
       next = std::min(next, cursors[i].NextChange(time));
     }
     const Wanted wanted = Want(policy, contributions, scratch);
-    std::optional<int> executors;
+    if (time < since) {
+      if (wanted.kind == Wanted::Kind::kNumber) history.Add(wanted.clamped, time, next);
+      time = next;
+      continue;
+    }
+    std::optional<int> ordered;
     if (wanted.kind == Wanted::Kind::kNumber) {
-      executors = ordered.At(time, RoundUp(wanted.clamped)) * policy.replicas.executors_per_replica;
-      next = std::min(next, ordered.NextChange());
-    } else {
-      ordered.Forget();
+      history.Add(wanted.clamped, time, time + kInstant);
+      const History::Target target = history.Newest();
+      ordered = RoundUp(target.stepped) * policy.replicas.executors_per_replica;
+      next = std::min(next, target.valid_until);
+      // Until then it stays what it is.
+      if (time + kInstant < next) history.Add(wanted.clamped, time + kInstant, next);
     }
     const Contribution runs = count.At(time);
     samples.Add(time,
-                executors,
+                ordered,
                 runs.used != nullptr && runs.state != State::kHeld
                     ? std::optional(RoundDown(runs.demand))
                     : std::nullopt,
                 scheduled);
     time = next;
   }
-  return std::move(samples).Finish();
+  return std::move(samples).Finish(now);
 }
 
 }  // namespace
@@ -134,7 +146,7 @@ Duration LeadTimeLookback(const Policy& policy) {
   };
   Duration longest = served(*policy.capacity->running);
   for (const PolicySignal& signal : policy.signals) longest = std::max(longest, served(signal));
-  return kLeadTimeWindow + longest;
+  return kLeadTimeWindow + HistoryReach(policy) + longest;
 }
 
 LeadTime FindLeadTime(const Policy& policy,
@@ -149,13 +161,24 @@ LeadTime FindLeadTime(const Policy& policy,
     return lead;
   }
   if (!policy.capacity->running) return lead;
-  const std::vector<Duration> took = Measure(policy, inputs, running, now);
-  lead.samples = static_cast<int>(took.size());
-  if (!took.empty()) lead.median = Percentile(took, 50);
-  if (lead.samples >= kFewestLeadTimes) {
-    lead.value = Percentile(took, 90);
-    lead.source = LeadTime::Source::kMeasured;
+  auto [took, waits] = Measure(policy, inputs, running, now);
+  const auto measure = [&lead, &took = took] {
+    std::sort(took.begin(), took.end());
+    lead.samples = static_cast<int>(took.size());
+    if (!took.empty()) lead.median = Percentile(took, 50);
+    if (lead.samples >= kFewestLeadTimes) {
+      lead.value = Percentile(took, 90);
+      lead.source = LeadTime::Source::kMeasured;
+    }
+  };
+  measure();
+  // Left out until they are met, they would make nodes look quick just when these are slowest.
+  const Duration exceeded = std::max(lead.value, took.empty() ? Duration() : Percentile(took, 90));
+  for (const Duration wait : waits) {
+    const Duration age = std::min(wait, kLongestWait);
+    if (age > exceeded) took.push_back(age);
   }
+  measure();
   return lead;
 }
 

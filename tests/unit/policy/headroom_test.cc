@@ -198,22 +198,36 @@ TEST(Headroom, HasTheErrorOfItsPolicy) {
 // five more.
 TEST(Headroom, CountsNoPodTwiceWhileOneCountIsHeld) {
   const Policy policy = WithCapacity(PolicyOf({Signal("backlog")}));
-  const auto decide = [&](std::vector<Reading> running) {
-    const std::vector<SignalInput> inputs{Input({Value(5min, 20)})};
-    const SignalInput pending = Input({Value(0s, 5), Fault(4min)});
-    return *Decide(policy, inputs, After(5min), Counts(Input(std::move(running)), pending))
-                .headroom;
-  };
-  const Headroom known = decide({Value(0s, 10), Value(4min, 15)});
-  EXPECT_TRUE(known.held);
-  EXPECT_EQ(known.running, 10);
-  EXPECT_EQ(known.pending, 5);
-  EXPECT_EQ(known.executors, 5);
-  // How many ran when `pending` was read last nobody knows: any of them may have waited then.
-  const Headroom unknown = decide({Fault(0s), Value(4min, 15)});
-  EXPECT_EQ(unknown.running, 0);
-  EXPECT_EQ(unknown.pending, 5);
-  EXPECT_EQ(unknown.executors, 15);
+  const std::vector<SignalInput> inputs{Input({Value(5min, 20)})};
+  const Decision decision =
+      Decide(policy,
+             inputs,
+             After(5min),
+             Counts(Input({Value(0s, 10), Value(4min, 15)}), Input({Value(0s, 5), Fault(4min)})));
+  EXPECT_TRUE(decision.headroom->held);
+  EXPECT_EQ(decision.headroom->running, 10);
+  EXPECT_EQ(decision.headroom->pending, 5);
+  EXPECT_EQ(decision.headroom->executors, 5);
+}
+
+// Five pods wait when `pending` fails, and nobody knows how many run; then these five do.
+TEST(Headroom, CountsNoPodTwiceWhereTheOtherCountWasNotKnown) {
+  const Policy policy = WithCapacity(PolicyOf({Signal("backlog")}));
+  const std::vector<SignalInput> inputs{Input({Value(5min, 20)})};
+  for (const std::vector<Reading>& before : {std::vector<Reading>{}, {Fault(-1h), Fault(0s)}}) {
+    std::vector<Reading> running = before;
+    running.push_back(Value(4min, 15));
+    const Decision decision =
+        Decide(policy,
+               inputs,
+               After(5min),
+               Counts(Input(std::move(running)), Input({Value(0s, 5), Fault(4min)})));
+    EXPECT_FALSE(decision.headroom->error);
+    EXPECT_TRUE(decision.headroom->held);
+    EXPECT_EQ(decision.headroom->running, 0);
+    EXPECT_EQ(decision.headroom->pending, 5);
+    EXPECT_EQ(decision.headroom->executors, 15);
+  }
 }
 
 TEST(HeadroomDecision, IsADecisionForTheHeadroom) {

@@ -392,6 +392,11 @@ void App::Impl::Reload() {
   engine->Apply(next);
   metrics.OnConfigReload(true);
   logger.Info("configuration reloaded", {{"policies", std::to_string(next->policies.size())}});
+  if (next->capacity.lease != current->capacity.lease) {
+    logger.Warn(
+        "capacity.lease changed; it takes effect after a restart of all replicas, and until then "
+        "those that restarted may write beside the others");
+  }
   if (!SameListeners(current->server, next->server)) {
     logger.Warn(
         "listeners, TLS files, auth, peers, metrics or kedaE2e of `server` changed; they take "

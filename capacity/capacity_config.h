@@ -27,6 +27,7 @@ struct ExpanderConfig {
 struct LeaseName {
   std::string name_space;  ///< "": our own
   std::string name = "stoker-capacity";
+  friend bool operator==(const LeaseName&, const LeaseName&) = default;
 };
 
 /// The `capacity:` section: what holds for all policies.

@@ -258,11 +258,15 @@ Result<HintsExplanation> FormatHints(std::string_view json,
 }
 
 Result<std::vector<std::string>> DiffHint(const capacity::Hint& hint,
+                                          Sizes sizes,
                                           kubernetes::Client& client,
                                           MonoTime deadline) {
   std::vector<std::string> lines;
   for (const Json& item : hint.json.at("items")) {
-    const nlohmann::json desired = nlohmann::json::parse(item.dump());
+    nlohmann::json desired = nlohmann::json::parse(item.dump());
+    if (sizes == Sizes::kIgnore && desired["kind"] == "CapacityBuffer") {
+      desired["spec"].erase("replicas");
+    }
     const kubernetes::Resource resource = ResourceOf(desired);
     const std::string what = kubernetes::Text(desired, {"kind"}) + " " +
                              (resource.name_space.empty() ? "" : resource.name_space + "/") +
@@ -325,10 +329,18 @@ int Hints(const HintsOptions& options, Terminal& terminal) {
   if (!hint->json.contains("items")) {
     return fail({kUsage, "--diff compares objects; " + options.format + " writes none"});
   }
+  if (!options.executors && options.format == "provisioning-request") {
+    return fail({kUsage,
+                 "a provisioning request of every size is an object of its own; say which one to "
+                 "compare, --executors N"});
+  }
   Result<std::unique_ptr<kubernetes::Client>> client = Cluster(options, workshop);
   if (!client) return fail({kUpstream, client.error().message});
   const Result<std::vector<std::string>> lines =
-      DiffHint(*hint, **client, workshop.clock.MonotonicNow() + kClusterPatience);
+      DiffHint(*hint,
+               options.executors ? Sizes::kCompare : Sizes::kIgnore,
+               **client,
+               workshop.clock.MonotonicNow() + kClusterPatience);
   if (!lines) return fail({kUpstream, lines.error().message});
   if (options.output == "json") {
     terminal.out << rightsizing::JsonText(Json{{"diff", *lines}});
@@ -363,7 +375,7 @@ void AddHintsCommand(CLI::App& app, Terminal& terminal, Run& run) {
           "--executors",
           options->executors,
           "Executors to make room for, in capacity-buffer and provisioning-request; at most "
-          "what capacity.maxExecutors says. Without it 1")
+          "what capacity.maxExecutors says. Without it 1, and --diff compares no sizes")
       ->check(CLI::Range(0, kMostExecutors));
   command
       ->add_option(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,8 +47,12 @@ struct HintsExplanation {
 Result<HintsExplanation> FormatHints(std::string_view json,
                                      const std::vector<std::string>& policies);
 
-/// What applying the hint's objects would change, a line each; empty: nothing.
+enum class Sizes : std::uint8_t { kCompare, kIgnore };
+
+/// What applying the hint's objects would change, a line each; empty: nothing. kIgnore: how large a
+/// CapacityBuffer is does not count, for whoever says no number means none.
 Result<std::vector<std::string>> DiffHint(const capacity::Hint& hint,
+                                          Sizes sizes,
                                           kubernetes::Client& client,
                                           MonoTime deadline);
 

@@ -199,7 +199,8 @@ TEST_F(AppTest, ReloadsAndRefusesABadFileWhole) {
   EXPECT_EQ(Value("etl"), 4) << "the old one stays";
   EXPECT_THAT(Get(Port("http"), "/metrics").body,
               HasSubstr("stoker_config_last_reload_successful 0"));
-  folder_.Write("stoker.yaml", config("1"));
+  folder_.Write("stoker.yaml", config("1") + "capacity: {lease: {name: other}}\n");
+  EXPECT_TRUE(WaitFor([&] { return Logged("capacity.lease changed"); }, seconds(15)));
   EXPECT_TRUE(WaitForValue("etl", 8, seconds(15))) << last_ << server_->Output();
   EXPECT_THAT(Get(Port("http"), "/metrics").body,
               HasSubstr("stoker_config_last_reload_successful 1"));

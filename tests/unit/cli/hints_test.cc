@@ -89,7 +89,7 @@ TEST(DiffHint, NamesObjectsAndFields) {
   const auto hint = capacity::MakeHint(input, capacity::HintFormat::kCapacityBuffer);
   ASSERT_TRUE(hint);
   const MonoTime deadline = world.clock.MonotonicNow() + std::chrono::seconds(10);
-  EXPECT_THAT(*DiffHint(*hint, *client, deadline),
+  EXPECT_THAT(*DiffHint(*hint, Sizes::kCompare, *client, deadline),
               ElementsAre("PodTemplate spark/stoker-etl: create",
                           "CapacityBuffer spark/stoker-etl: create"));
   for (const auto& item : hint->json["items"]) {
@@ -101,13 +101,15 @@ TEST(DiffHint, NamesObjectsAndFields) {
                  "stoker-etl"},
                 nlohmann::json::parse(item.dump()));
   }
-  EXPECT_THAT(*DiffHint(*hint, *client, deadline), IsEmpty());
+  EXPECT_THAT(*DiffHint(*hint, Sizes::kCompare, *client, deadline), IsEmpty());
   headroom.executors = 5;
   const auto larger = capacity::MakeHint(input, capacity::HintFormat::kCapacityBuffer);
-  EXPECT_THAT(*DiffHint(*larger, *client, deadline),
+  EXPECT_THAT(*DiffHint(*larger, Sizes::kCompare, *client, deadline),
               ElementsAre("CapacityBuffer spark/stoker-etl: spec.replicas: 3 -> 5"));
+  EXPECT_THAT(*DiffHint(*larger, Sizes::kIgnore, *client, deadline), IsEmpty());
   cluster.Forbid("get", "capacitybuffers");
-  EXPECT_THAT(DiffHint(*larger, *client, deadline).error().message, HasSubstr("capacitybuffers"));
+  EXPECT_THAT(DiffHint(*larger, Sizes::kCompare, *client, deadline).error().message,
+              HasSubstr("capacitybuffers"));
 }
 
 }  // namespace

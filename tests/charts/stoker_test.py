@@ -63,6 +63,8 @@ MISTAKES = {
     "placeholders: {priorityClass: {value: 0}}": "value",
     "{tls: {enabled: true, secretName: a}, config: {policies: {a: {capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}}":
         "placeholders.authentication: with tls.enabled",
+    "config: {policies: {a_b: {capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}, a-b: {capacity: "
+    "{mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}": "capacity.name: stoker/stoker-a-b is that of policy",
     "config: {policies: {a: {namespaces: [data], capacity: {mechanism: placeholder, executor: {cpu: 1, memory: 2Gi}}}}}":
         "config.policies.a.capacity.namespace: the policy's namespaces do not allow",
     "config: {policies: {a: {capacity: {mechanism: placeholder, executor: {preset: medium}}}}}":
@@ -381,6 +383,16 @@ def odd_values(folder):
     with open(path, "w", encoding="utf-8") as file:
         file.write("adapter: {strategy: {type: Recreate}}\nconfig:\n  policies:\n    'on':\n      capacity:\n"
                    "        {mechanism: placeholder, executor: {cpu: 4, memory: 18g, ephemeralStorage: 20GiB}}\n")
+    unset = f"{folder}/unset.yaml"
+    with open(unset, "w", encoding="utf-8") as file:
+        file.write("config: {connections: {spark: {apps: null}}, policies: {a: null, etl.v2_: {capacity: {mechanism: "
+                   "placeholder, running: null, executor: {cpu: 1, memory: 2147483648b}}, signals: {b: null}}}}\n")
+    objects = render(unset)
+    made = one(objects, "Deployment", "stoker-etl-v2")
+    same("names are Stoker's own", made["metadata"]["labels"]["stoker/policy"], "etl.v2")
+    same("bytes are a number", made["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"], "2147483648")
+    same("what null unsets is not there", list(yaml.safe_load(one(objects, "ConfigMap")["data"]["stoker.yaml"])["policies"]), ["etl.v2_"])
+    same("classes of several namespaces do not clash", one(objects, "PriorityClass")["metadata"]["name"], "stoker-stoker-placeholder")
     objects = render(path)
     pod = one(objects, "Deployment", "stoker-on")["spec"]["template"]["spec"]
     same("sizes are written as Kubernetes reads them", pod["containers"][0]["resources"]["requests"],

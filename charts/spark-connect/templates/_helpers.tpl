@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "spark-connect.priorityClassName" -}}
 {{- if .Values.priorityClass.create -}}
-{{- default (include "spark-connect.fullname" .) .Values.priorityClass.name -}}
+{{- default (printf "%s-%s" .Release.Namespace (include "spark-connect.fullname" .)) .Values.priorityClass.name -}}
 {{- else -}}
 {{- .Values.priorityClass.name -}}
 {{- end -}}

@@ -70,18 +70,35 @@ app.kubernetes.io/component: adapter
 {{- end -}}
 
 {{- define "stoker.placeholderPriorityClass" -}}
-{{- .Values.placeholders.priorityClass.name | default (printf "%s-placeholder" (include "stoker.fullname" .)) -}}
+{{- .Values.placeholders.priorityClass.name | default (printf "%s-%s-placeholder" .Release.Namespace (include "stoker.fullname" .)) -}}
+{{- end -}}
+
+{{/* A map as JSON, without the keys that a file of values unset by null. */}}
+{{- define "stoker.pruned" -}}
+{{- $kept := dict -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $kept $key (include "stoker.pruned" $value | fromJson) -}}
+{{- else if not (kindIs "invalid" $value) -}}
+{{- $_ := set $kept $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- $kept | toJson -}}
+{{- end -}}
+
+{{- define "stoker.config" -}}
+{{- include "stoker.pruned" .Values.config -}}
 {{- end -}}
 
 {{/* Policies with headroom, as a JSON map of name to their `capacity`, complete with mechanism, namespace and name. */}}
 {{- define "stoker.headroom" -}}
-{{- $section := .Values.config.capacity | default dict -}}
+{{- $config := include "stoker.config" . | fromJson -}}
+{{- $section := $config.capacity | default dict -}}
 {{- $found := dict -}}
-{{- range $name, $policy := .Values.config.policies -}}
-{{- if hasKey ($policy | default dict) "capacity" -}}
-{{- $capacity := $policy.capacity | default dict -}}
-{{- $default := dict "mechanism" (dig "mechanism" "none" $section) "namespace" $.Release.Namespace "name" (printf "stoker-%s" ($name | lower | replace "_" "-")) "maxExecutors" 100 -}}
-{{- $_ := set $found $name (merge (deepCopy $capacity) $default) -}}
+{{- range $name, $policy := $config.policies -}}
+{{- if hasKey $policy "capacity" -}}
+{{- $default := dict "mechanism" (dig "mechanism" "none" $section) "namespace" $.Release.Namespace "name" (printf "stoker-%s" (regexReplaceAll "-+$" (regexReplaceAll "[^a-z0-9-]" ($name | lower) "-") "")) "maxExecutors" 100 -}}
+{{- $_ := set $found $name (merge (deepCopy $policy.capacity) $default) -}}
 {{- end -}}
 {{- end -}}
 {{- $found | toJson -}}
@@ -92,6 +109,8 @@ app.kubernetes.io/component: adapter
 {{- $unit := "(?i)^([0-9.]+)\\s*([kmgtp])(i|b|ib)?$" -}}
 {{- if regexMatch $unit . -}}
 {{- regexReplaceAll $unit . "${1}${2}" | upper }}i
+{{- else if regexMatch "(?i)^[0-9.]+\\s*b$" . -}}
+{{- regexReplaceAll "(?i)\\s*b$" . "" -}}
 {{- else -}}
 {{- . -}}
 {{- end -}}
@@ -100,7 +119,7 @@ app.kubernetes.io/component: adapter
 {{/* Rights that the configuration needs: a JSON map of namespace to rules. */}}
 {{- define "stoker.rights" -}}
 {{- $rights := dict -}}
-{{- $config := .Values.config -}}
+{{- $config := include "stoker.config" . | fromJson -}}
 {{- $capacity := $config.capacity | default dict -}}
 {{- $headroom := include "stoker.headroom" . | fromJson -}}
 
@@ -118,7 +137,7 @@ app.kubernetes.io/component: adapter
 {{- range $policy := $config.policies -}}
 {{- $signals := values (dig "signals" dict $policy) -}}
 {{- range $key := list "running" "pending" -}}
-{{- $signals = append $signals (dig "capacity" $key dict ($policy | default dict)) -}}
+{{- $signals = append $signals (dig "capacity" $key dict $policy) -}}
 {{- end -}}
 {{- range $signal := $signals -}}
 {{- $discovers := and (eq (dig "type" "" $signal) "spark") (has (dig "connection" $only $signal) $discovering) (not (hasKey $signal "prometheus")) -}}
@@ -206,7 +225,8 @@ server:
 
 {{/* Mistakes that the schema cannot tell. */}}
 {{- define "stoker.validate" -}}
-{{- $server := dig "server" dict .Values.config -}}
+{{- $config := include "stoker.config" . | fromJson -}}
+{{- $server := dig "server" dict $config -}}
 {{- range $key := list "http" "probes" "peers" "expander" -}}
 {{- if hasKey $server $key -}}
 {{- fail (printf "config.server.%s: the chart sets it; use the values tls, tokens, adapter and expander instead" $key) -}}
@@ -230,8 +250,14 @@ server:
 {{- end -}}
 {{- end -}}
 {{- if .Values.placeholders.create -}}
+{{- $objects := dict -}}
 {{- range $name, $told := include "stoker.headroom" . | fromJson -}}
-{{- $allowed := dig "namespaces" (list "*") (index $.Values.config.policies $name) -}}
+{{- $object := printf "%s/%s" $told.namespace $told.name -}}
+{{- if and (eq $told.mechanism "placeholder") (hasKey $objects $object) -}}
+{{- fail (printf "config.policies.%s.capacity.name: %s is that of policy %s, too; set another" $name $object (get $objects $object)) -}}
+{{- end -}}
+{{- if eq $told.mechanism "placeholder" -}}{{- $_ := set $objects $object $name -}}{{- end -}}
+{{- $allowed := dig "namespaces" (list "*") (index $config.policies $name) -}}
 {{- if and (eq $told.mechanism "placeholder") (not (has "*" $allowed)) (not (has $told.namespace $allowed)) -}}
 {{- fail (printf "config.policies.%s.capacity.namespace: the policy's namespaces do not allow %s, where its placeholders would be" $name $told.namespace) -}}
 {{- end -}}

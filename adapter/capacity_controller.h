@@ -61,7 +61,8 @@ class CapacityObserver {
 /// under another name, when the headroom grows beyond it, its booking is over, or it failed ten
 /// minutes ago; it stays while the headroom shrinks, and goes when there is none left. When the
 /// configuration no longer asks for an object that it asked for since the start, the buffer makes
-/// room for nothing, and requests go.
+/// room for nothing, and requests go; where a policy moved to another object, once that one is as
+/// it should be.
 ///
 /// Thread-safe. Rounds run on `executor`, one at a time.
 class CapacityController {

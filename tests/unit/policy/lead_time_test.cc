@@ -165,28 +165,20 @@ TEST(LeadTime, LeavesOutWhatAScheduleBrought) {
 }
 
 // What a dip of the signal does not take back was ordered at the first rise.
-TEST(LeadTime, BeginsWhenStabilizationOrders) {
-  Policy policy = Patient(Measured());
-  policy.scale_down.stabilization = 5min;
-  const LeadTime lead = FindLeadTime(
-      policy,
-      std::vector{Input({Value(0s, 10), Value(60s, 12), Value(260s, 11), Value(275s, 12)})},
-      Input({Value(0s, 10), Value(300s, 12)}),
-      After(10min));
-  EXPECT_EQ(lead.samples, 1);
-  EXPECT_EQ(lead.median, 240s);
-}
-
-TEST(LeadTime, BeginsWhenTheStepOrders) {
-  Policy policy = Patient(Measured());
-  policy.scale_down.step = {.percent = true, .amount = 5, .period = 5min};
-  const LeadTime lead = FindLeadTime(
-      policy,
-      std::vector{Input({Value(0s, 10), Value(60s, 12), Value(260s, 2), Value(275s, 12)})},
-      Input({Value(0s, 10), Value(300s, 12)}),
-      After(10min));
-  EXPECT_EQ(lead.samples, 1);
-  EXPECT_EQ(lead.median, 240s);
+TEST(LeadTime, IsNotBegunAnewByADipThatScaleDownBridges) {
+  const auto expect = [](const ScaleDown& scale_down, double dip) {
+    Policy policy = Patient(Measured());
+    policy.scale_down = scale_down;
+    const LeadTime lead = FindLeadTime(
+        policy,
+        std::vector{Input({Value(0s, 10), Value(60s, 12), Value(260s, dip), Value(275s, 12)})},
+        Input({Value(0s, 10), Value(300s, 12)}),
+        After(10min));
+    EXPECT_EQ(lead.samples, 1);
+    EXPECT_EQ(lead.median, 240s);
+  };
+  expect({.stabilization = 5min, .step = {}}, 11);
+  expect({.stabilization = 0s, .step = {.percent = true, .amount = 5, .period = 5min}}, 2);
 }
 
 // Nodes that are waited for no more come nevertheless, and meet the next rise.

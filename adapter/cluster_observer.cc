@@ -119,14 +119,14 @@ class Observer {
   template <class Item, class ReadObject>
   bool Read(const char* plural,
             const std::string& name_space,
-            std::string fields,
+            const std::string& fields,
             std::vector<Item>& out,
             const ReadObject& read) {
     const auto before = static_cast<std::ptrdiff_t>(out.size());
     const auto forget = [&] { out.erase(out.begin() + before, out.end()); };
     const auto done = client_.Each(
         {.group = "", .version = "v1", .plural = plural, .name_space = name_space, .name = ""},
-        {.labels = "", .fields = std::move(fields)},
+        {.labels = "", .fields = fields},
         deadline_,
         stop_,
         forget,

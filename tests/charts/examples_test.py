@@ -62,8 +62,9 @@ def references(objects):
     used = set()
     for thing in objects:
         for trigger in thing.get("spec", {}).get("triggers", []):
-            if "authenticationRef" in trigger:
-                used.add((thing["metadata"]["namespace"], trigger["authenticationRef"]["name"]))
+            if "authenticationRef" not in trigger:
+                return f"a trigger of {thing['metadata']['name']} has no authenticationRef"
+            used.add((thing["metadata"]["namespace"], trigger["authenticationRef"]["name"]))
     if used != set(given):
         return f"TriggerAuthentications named: {sorted(used)}, there: {sorted(given)}"
     for spec in given.values():

@@ -401,6 +401,25 @@ def odd_values(folder):
     same("Recreate has no rollingUpdate", one(objects, "Deployment", "stoker")["spec"]["strategy"], {"type": "Recreate"})
 
 
+def under_a_parent(folder):
+    """A parent's `condition` is a value of the chart, too, whose schema knows all values."""
+    parent = f"{folder}/parent"
+    charts = {name: f"{ROOT}/charts/{name}" for name in ("stoker", "spark-connect")}
+    os.makedirs(f"{parent}/charts")
+    dependencies = []
+    for name, chart in charts.items():
+        shutil.copytree(chart, f"{parent}/charts/{name}")
+        with open(f"{chart}/Chart.yaml", encoding="utf-8") as file:
+            dependencies.append({"name": name, "version": yaml.safe_load(file)["version"], "condition": f"{name}.enabled"})
+    with open(f"{parent}/Chart.yaml", "w", encoding="utf-8") as file:
+        yaml.safe_dump({"apiVersion": "v2", "name": "parent", "version": "0.1.0", "dependencies": dependencies}, file)
+    for on in (["stoker"], ["stoker", "spark-connect"]):
+        with open(f"{parent}/values.yaml", "w", encoding="utf-8") as file:
+            yaml.safe_dump({name: {"enabled": name in on} for name in charts}, file)
+        made = {thing["metadata"]["labels"]["app.kubernetes.io/name"] for thing in render(chart=parent)}
+        same(f"a parent chart enables {' and '.join(on)}", made, set(on))
+
+
 def rights(scenarios):
     """Per scenario and namespace what Stoker may do: verbs by resource."""
     held = {name: {} for name in scenarios}
@@ -497,6 +516,7 @@ def main():
         restarts(folder, hours)
         refuses(folder)
         odd_values(folder)
+        under_a_parent(folder)
         carries(scenarios["monitoring"])
         documents()
         starts(tempfile.mkdtemp(dir=folder), hours)

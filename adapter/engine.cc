@@ -21,7 +21,7 @@ bool Waiting(const policy::Decision& decision) {
 Duration LongestHold(const policy::Policy& policy) {
   Duration hold{0};
   for (const policy::PolicySignal& signal : policy.signals) {
-    hold = std::max({hold, signal.on_fault.hold, signal.timing.max_age});
+    hold = std::max(hold, signal.Serves());
   }
   return hold;
 }

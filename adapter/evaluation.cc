@@ -232,8 +232,9 @@ void Evaluation::MakeDueForecasts() {
       }
     }
     made.horizon = horizon;
+    const policy::PolicySignal& signal = policy.signals[i];
     made.forecast = std::make_shared<const forecast::Forecast>(
-        forecast::MakeForecast(*made.history, policy.signals[i].on_empty, settings, horizon));
+        forecast::MakeForecast(*made.history, signal.on_empty, signal.Serves(), settings, horizon));
     const std::scoped_lock lock(mutex_);
     foreseen_[i] = std::move(made);
   }

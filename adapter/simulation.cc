@@ -73,7 +73,7 @@ class Foresight {
             std::span<const Reading> history,
             Duration startup)
       : settings_(*policy.forecast),
-        on_empty_(policy.signals[signal].on_empty),
+        of_(policy.signals[signal]),
         signal_(signal),
         history_(history),
         horizon_(settings_.horizon.value_or(startup)) {}
@@ -84,7 +84,7 @@ class Foresight {
     if (end_ == before) return;
     while (history_[begin_].time <= history_[end_ - 1].time - settings_.window) ++begin_;
     forecast = std::make_shared<const forecast::Forecast>(forecast::MakeForecast(
-        history_.subspan(begin_, end_ - begin_), on_empty_, settings_, horizon_));
+        history_.subspan(begin_, end_ - begin_), of_.on_empty, of_.Serves(), settings_, horizon_));
   }
 
   [[nodiscard]] std::size_t signal() const { return signal_; }
@@ -95,7 +95,7 @@ class Foresight {
 
  private:
   const forecast::Settings& settings_;
-  OnEmpty on_empty_;
+  const policy::PolicySignal& of_;
   std::size_t signal_;
   std::span<const Reading> history_;
   Duration horizon_;
@@ -235,7 +235,7 @@ Simulation Simulate(const policy::Policy& policy,
 Duration SimulationHistory(const policy::Policy& policy) {
   Duration history = policy::Lookback(policy);
   for (const policy::PolicySignal& signal : policy.signals) {
-    history = std::max({history, signal.timing.max_age, signal.on_fault.hold});
+    history = std::max(history, signal.Serves());
   }
   return history;
 }

@@ -142,7 +142,7 @@ bool MeasuresLeadTime(const Policy& policy) {
 Duration LeadTimeLookback(const Policy& policy) {
   if (!MeasuresLeadTime(policy)) return Duration::zero();
   const auto served = [](const PolicySignal& signal) {
-    return std::max(signal.timing.max_age, signal.on_fault.hold) + signal.timing.interval;
+    return signal.Serves() + signal.timing.interval;
   };
   Duration longest = served(*policy.capacity->running);
   for (const PolicySignal& signal : policy.signals) longest = std::max(longest, served(signal));

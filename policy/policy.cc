@@ -59,7 +59,7 @@ Duration Lookback(const Policy& policy) {
   Duration served{0};
   for (const PolicySignal& signal : policy.signals) {
     interval = std::max(interval, signal.timing.interval);
-    served = std::max({served, signal.timing.max_age, signal.on_fault.hold});
+    served = std::max(served, signal.Serves());
   }
   const Duration history = policy.scale_down.stabilization + StepReach(policy);
   return history > Duration::zero() ? history + served + interval : interval;
@@ -70,9 +70,7 @@ Duration CapacityLookback(const Policy& policy) {
   if (!policy.capacity) return lookback;
   for (const auto& signal : {policy.capacity->running, policy.capacity->pending}) {
     if (!signal) continue;
-    lookback =
-        std::max(lookback,
-                 std::max(signal->timing.max_age, signal->on_fault.hold) + signal->timing.interval);
+    lookback = std::max(lookback, signal->Serves() + signal->timing.interval);
   }
   return lookback;
 }

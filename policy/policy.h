@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -52,6 +53,9 @@ struct PolicySignal {
   DemandRule demand;
   OnEmpty on_empty = OnEmpty::kHold;
   FaultPolicy on_fault;
+
+  /// How old a reading may be and still serve; after that the signal is at fault.
+  [[nodiscard]] Duration Serves() const { return std::max(timing.max_age, on_fault.hold); }
 };
 
 /// How the cluster is told of executors to come; exactly one for a policy.

@@ -51,7 +51,7 @@ Cursor::Cursor(const PolicySignal& signal,
     : signal_(&signal),
       per_replica_(signal.demand.target_size *
                    (signal.demand.per == DemandRule::Per::kExecutor ? executors_per_replica : 1)),
-      serves_(std::max(signal.timing.max_age, signal.on_fault.hold)) {
+      serves_(signal.Serves()) {
   if (window != nullptr) readings_ = *window;
   next_ = static_cast<std::size_t>(
       std::upper_bound(readings_.begin(),

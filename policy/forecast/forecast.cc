@@ -13,9 +13,10 @@ namespace {
 
 constexpr Duration kInstant{1};
 
-/// A history that ends in silence for longer says too little of now.
-Duration LongestSilence(Duration step) {
-  return std::max<Duration>(std::chrono::hours(1), 3 * step);
+/// A history that ends in silence for longer says too little of now, unless its newest reading
+/// serves all the same.
+Duration LongestSilence(Duration step, Duration serves) {
+  return std::max<Duration>({std::chrono::hours(1), 3 * step, serves + step});
 }
 
 /// How long nothing has been known at the end.
@@ -87,6 +88,7 @@ std::string Objection(const Standing& standing) {
 
 Forecast MakeForecast(std::span<const Reading> readings,
                       OnEmpty on_empty,
+                      Duration serves,
                       const Settings& settings,
                       Duration horizon) {
   Forecast forecast;
@@ -119,7 +121,8 @@ Forecast MakeForecast(std::span<const Reading> readings,
   }
   forecast.reason = Objection(standing);
   const Duration silence = Silence(series);
-  if (silence > LongestSilence(settings.step)) {
+  const Duration longest = LongestSilence(settings.step, serves);
+  if (silence > longest) {
     forecast.reason = "its history has no value for the last " + FormatDuration(silence);
   }
   forecast.used = forecast.reason.empty();
@@ -133,8 +136,7 @@ Forecast MakeForecast(std::span<const Reading> readings,
   const double floor = least >= 0 ? 0 : -std::numeric_limits<double>::max();
   const std::size_t spoke =
       series.values.size() -
-      static_cast<std::size_t>(std::max(silence - LongestSilence(settings.step), Duration(0)) /
-                               settings.step);
+      static_cast<std::size_t>(std::max(silence - longest, Duration(0)) / settings.step);
   // By the slot that a prediction was made from.
   const auto used = [&](std::size_t t) {
     return t >= test.first_tested && t < spoke &&

@@ -77,10 +77,12 @@ struct Forecast {
 /// Why a forecast that did so is not to be used; empty when it is.
 std::string Objection(const Standing& standing);
 
-/// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. Takes
-/// some milliseconds for two weeks of five minutes.
+/// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. The
+/// signal's newest good reading `serves` so long, and the forecast with it: no fault ends a lift
+/// before the signal itself is at fault. Takes some milliseconds for two weeks of five minutes.
 Forecast MakeForecast(std::span<const Reading> readings,
                       OnEmpty on_empty,
+                      Duration serves,
                       const Settings& settings,
                       Duration horizon);
 

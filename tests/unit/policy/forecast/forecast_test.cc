@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-Forecast Of(const std::vector<double>& values, Duration horizon = 15min) {
-  return MakeForecast(Readings(values), OnEmpty::kHold, Settings{}, horizon);
+Forecast Of(const std::vector<double>& values, Duration horizon = 15min, Duration serves = 30min) {
+  return MakeForecast(Readings(values), OnEmpty::kHold, serves, Settings{}, horizon);
 }
 
 WallTime TimeOf(std::size_t slot) { return kStart + kStep * static_cast<Duration::rep>(slot); }
@@ -165,6 +165,15 @@ TEST(Forecast, OutlivesAShortSilenceOnly) {
   EXPECT_EQ(Of(values).reason, "its history has no value for the last 1h5m");
 }
 
+TEST(Forecast, LiftsAsLongAsTheReadingIsHeld) {
+  auto values = OfficeHours(14 * kDay, 10);
+  values.resize(values.size() + 4 * 12, kUnknown);
+  const Forecast forecast = Of(values, 15min, 4h);
+  EXPECT_TRUE(forecast.used) << forecast.reason;
+  EXPECT_TRUE(forecast.Lift(TimeOf(values.size())));
+  EXPECT_FALSE(Of(values).Lift(TimeOf(values.size())));
+}
+
 TEST(Forecast, AGainThatIsOneLuckyStrokeIsNotUsed) {
   // A walk, but for one day on which a great wave comes as it did the day before.
   auto values = RandomWalk(14 * kDay);
@@ -195,7 +204,7 @@ TEST(ForecastProperty, HoldsForAnyHistory) {
     const Settings settings{.window = 4 * 24h, .seasons = {1h, 24h}, .quantile = 0.5};
     const Duration horizon = std::chrono::minutes(static_cast<int>(random.Next() * 120));
     const auto make = [&] {
-      return MakeForecast(Readings(values), OnEmpty::kZero, settings, horizon);
+      return MakeForecast(Readings(values), OnEmpty::kZero, 30min, settings, horizon);
     };
     const Forecast forecast = make();
     const Forecast again = make();

@@ -178,7 +178,6 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
 
   void Round() {
     config = deps.config();
-    deadline = deps.clock.MonotonicNow() + kTimeout;
     const std::vector<PolicyView> views = deps.decisions.Policies();
     client = nullptr;
     std::string own_namespace = kNamespace;
@@ -222,6 +221,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
         wanted.push_back(*headroom);
         wanted.back().executors = std::max(decided->wanted_now, decided->wanted_ahead);
       }
+      BeginTurn();
       Handle(*headroom, status);
       if (!status.error.empty()) asked.in_trouble.insert(view.name);
       if (status.there) found.buffer_replicas[status.policy] = *status.there;
@@ -252,8 +252,12 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     if (client != nullptr) placed.insert(asked.objects.begin(), asked.objects.end());
   }
 
+  /// What takes long for one policy, such as a webhook that hangs, costs no other its turn.
+  void BeginTurn() { deadline = deps.clock.MonotonicNow() + kTimeout; }
+
   /// True once there is nothing more to do.
   bool Emptied(const Headroom& headroom) {
+    BeginTurn();
     if (headroom.mechanism == Mechanism::kBuffer && client != nullptr) {
       const auto live = client->Get(BufferOf(headroom), deadline, stop.get_token());
       // Gone, or somebody else's: not to be made anew.
@@ -415,6 +419,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   }
 
   void Explain(const std::vector<Headroom>& headrooms, std::vector<CapacityStatus>& next) {
+    BeginTurn();
     ClusterQuestion question;
     for (const Headroom& headroom : headrooms) question.namespaces.insert(headroom.name_space);
     question.status_namespace = config.expander.status_namespace;
@@ -439,7 +444,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   capacity::CapacityConfig config;
   kubernetes::Client* client = nullptr;  ///< null: see no_client
   std::string no_client;
-  MonoTime deadline{};
+  MonoTime deadline{};    ///< of the turn in progress
   CapacityGauges gauges;  ///< of the newest round that ended
   std::map<std::string, WallTime> written;
   std::map<std::string, Headroom> placed;   ///< what may be in the cluster, by ObjectOf

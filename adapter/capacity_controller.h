@@ -68,7 +68,7 @@ class CapacityObserver {
 class CapacityController {
  public:
   static constexpr Duration kEvery = std::chrono::seconds(15);
-  static constexpr Duration kTimeout = std::chrono::seconds(10);
+  static constexpr Duration kTimeout = std::chrono::seconds(10);  ///< of one policy's turn
 
   /// All must outlive the work that is posted, which ends soon after Stop.
   struct Deps {

@@ -492,6 +492,28 @@ TEST_F(Controller, LetsOnePolicyAloneSizeAnObject) {
               HasSubstr("set policies.other.capacity.name to another"));
 }
 
+TEST_F(Controller, OnePolicyThatTakesLongCostsNoOtherItsTurn) {
+  Decide(5);
+  const PolicyView one = decisions.Policies().at(0);
+  policy::Policy other = *one.definition;
+  other.name = "early";
+  other.capacity->name_space = "slow";
+  PolicyView two = one;
+  two.name = "early";
+  two.definition = std::make_shared<const policy::Policy>(other);
+  decisions.SetPolicies({two, one});
+  world.transport->set_handler([this, answer = cluster.Handler()](const HttpRequest& request) {
+    if (request.url.find("/namespaces/slow/") != std::string::npos) {
+      world.clock.Advance(CapacityController::kTimeout);
+    }
+    return answer(request);
+  });
+  Start();
+  EXPECT_NE(controller->Statuses().at(0).error, "");
+  EXPECT_EQ(controller->Statuses().at(1).error, "");
+  EXPECT_EQ(Replicas(), 5);
+}
+
 TEST_F(Controller, OutlivesARoundThatThrows) {
   Decide(5);
   Start();

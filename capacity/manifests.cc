@@ -133,7 +133,7 @@ Json PausePod(const Headroom& headroom, const std::string& priority_class) {
                              {"runAsUser", 65535},
                              {"seccompProfile", {{"type", "RuntimeDefault"}}}};
   Json container;
-  container["name"] = "executor";
+  container["name"] = "pause";
   container["image"] = kPauseImage;
   container["resources"]["requests"] = Quantities(headroom.requests);
   // Equal to the request, as Spark does it: a LimitRange cannot then set it below.
@@ -249,12 +249,34 @@ Json PlaceholderDeployment(const Headroom& headroom) {
   return json;
 }
 
-Json PlaceholderScaledObject(const Headroom& headroom, const std::string& address) {
+constexpr const char* kAuthentication = "stoker";
+constexpr const char* kClientSecret = "stoker-client";
+
+Json TriggerAuthentication(const std::string& name_space, ScalerTls tls) {
+  Json references = Json::array();
+  const auto refer = [&](const char* parameter, const char* key) {
+    references.push_back({{"parameter", parameter}, {"name", kClientSecret}, {"key", key}});
+  };
+  refer("caCert", "ca.crt");
+  if (tls == ScalerTls::kMutual) {
+    refer("tlsClientCert", "tls.crt");
+    refer("tlsClientKey", "tls.key");
+  }
+  Json json;
+  json["apiVersion"] = "keda.sh/v1alpha1";
+  json["kind"] = "TriggerAuthentication";
+  json["metadata"] = {{"name", kAuthentication}, {"namespace", name_space}};
+  json["spec"]["secretTargetRef"] = std::move(references);
+  return json;
+}
+
+Json PlaceholderScaledObject(const Headroom& headroom, const HintInput& input) {
   Json trigger;
   trigger["type"] = "external";
   trigger["metricType"] = "AverageValue";
   trigger["metadata"] = {
-      {"scalerAddress", address}, {"policy", headroom.policy}, {"output", "headroom"}};
+      {"scalerAddress", input.scaler_address}, {"policy", headroom.policy}, {"output", "headroom"}};
+  if (input.scaler_tls != ScalerTls::kOff) trigger["authenticationRef"]["name"] = kAuthentication;
   const Json direction{{"tolerance", "0"}, {"stabilizationWindowSeconds", 0}};
   Json spec;
   spec["scaleTargetRef"] = {{"name", headroom.name}};
@@ -292,6 +314,7 @@ Result<Hint> PlaceholderHint(const HintInput& input) {
        {"value", -10},
        {"preemptionPolicy", "Never"},
        {"description", "Room for Spark executors to come. Any other pod takes its place."}});
+  std::set<std::string> namespaces;
   for (const Headroom* headroom : *found) {
     documents.Add("Each pod is one executor of policy " + headroom->policy + ": " +
                       Size(*headroom) + ". KEDA sets how many.",
@@ -299,7 +322,17 @@ Result<Hint> PlaceholderHint(const HintInput& input) {
     documents.Add(
         "While Stoker cannot tell, the placeholders there are stay (fallback); nothing shrinks "
         "because of a fault.",
-        PlaceholderScaledObject(*headroom, input.scaler_address));
+        PlaceholderScaledObject(*headroom, input));
+    namespaces.insert(headroom->name_space);
+  }
+  if (input.scaler_tls == ScalerTls::kOff) return std::move(documents).Take();
+  for (const std::string& name_space : namespaces) {
+    documents.Add("What KEDA checks Stoker's certificate against" +
+                      std::string(input.scaler_tls == ScalerTls::kMutual
+                                      ? ", and the certificate that it shows"
+                                      : "") +
+                      ": Secret " + kClientSecret + " is yours to make.",
+                  TriggerAuthentication(name_space, input.scaler_tls));
   }
   return std::move(documents).Take();
 }
@@ -328,8 +361,11 @@ bool HasPatterns(const HintInput& input) {
 /// Nodes that are gone sooner than they could come back cost the wait twice.
 Duration UnneededTime(const HintInput& input) {
   constexpr Duration kUsual = std::chrono::minutes(5);
-  const Duration lead = input.config.lead_time.fixed.value_or(kUsual);
-  return std::max<Duration>(kUsual, std::chrono::ceil<std::chrono::minutes>(lead));
+  Duration longest = input.config.lead_time.fixed.value_or(kUsual);
+  for (const Headroom& headroom : input.headrooms) {
+    longest = std::max(longest, headroom.lead_time.value_or(kUsual));
+  }
+  return std::max<Duration>(kUsual, std::chrono::ceil<std::chrono::minutes>(longest));
 }
 
 std::vector<Flag> Flags(const HintInput& input) {
@@ -476,7 +512,8 @@ Result<Hint> PriorityHint(const HintInput& input) {
                 {{"apiVersion", "v1"},
                  {"kind", "ConfigMap"},
                  {"metadata",
-                  {{"name", "cluster-autoscaler-priority-expander"}, {"namespace", "kube-system"}}},
+                  {{"name", "cluster-autoscaler-priority-expander"},
+                   {"namespace", input.config.expander.status_namespace}}},
                  {"data", {{"priorities", PrioritiesYaml(input, "")}}}});
   return std::move(documents).Take();
 }
@@ -696,6 +733,7 @@ Result<Headroom> MakeHeadroom(const policy::Policy& policy,
   headroom.tolerations = executor.tolerations;
   headroom.max_executors = capacity.max_executors;
   headroom.most_wanted = std::int64_t{policy.replicas.max} * policy.replicas.executors_per_replica;
+  headroom.lead_time = capacity.lead_time.value_or(policy::LeadTimeChoice{}).fixed;
   return headroom;
 }
 

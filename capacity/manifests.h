@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capacity/capacity_config.h"
+#include "core/clock.h"
 #include "core/result.h"
 #include "policy/policy.h"
 #include "rightsizing/shape.h"
@@ -44,9 +45,10 @@ struct Headroom {
   rightsizing::Resources requests;  ///< of one executor's pod
   std::map<std::string, std::string> node_selector;
   std::vector<policy::Toleration> tolerations;
-  std::int64_t executors = 0;      ///< to make room for now
-  std::int64_t max_executors = 0;  ///< to make room for at most
-  std::int64_t most_wanted = 0;    ///< executors that the policy can ever ask for
+  std::int64_t executors = 0;           ///< to make room for now
+  std::int64_t max_executors = 0;       ///< to make room for at most
+  std::int64_t most_wanted = 0;         ///< executors that the policy can ever ask for
+  std::optional<Duration> lead_time{};  ///< where it is set, not measured
 };
 
 /// The headroom of `policy`, still of 0 executors. kInvalidArgument when the policy has no
@@ -71,6 +73,9 @@ std::map<std::string, std::string> HeadroomLabels(const Headroom& headroom);
 /// A glob over node group ids (core/glob.h) as the regular expression (RE2) that matches the same.
 std::string GroupRegex(std::string_view glob);
 
+/// What KEDA has to show Stoker's port 6000, and to see of it.
+enum class ScalerTls : std::uint8_t { kOff, kServer, kMutual };
+
 /// Everything that hints depend on.
 struct HintInput {
   CapacityConfig config;
@@ -78,6 +83,7 @@ struct HintInput {
   bool expander = false;            ///< server.expander is on
   std::string expander_address = "stoker-expander.stoker.svc:6001";
   std::string scaler_address = "stoker.stoker.svc:6000";
+  ScalerTls scaler_tls = ScalerTls::kOff;
 };
 
 /// A hint as text to apply or paste, with comments, and as one JSON document without them.

@@ -134,7 +134,8 @@ Result<std::unique_ptr<kubernetes::Client>> Cluster(const HintsOptions& options,
        workshop.files,
        workshop.transports,
        workshop.observer,
-       std::make_shared<http::SystemWaiter>()});
+       std::make_shared<http::SystemWaiter>(),
+       &workshop.commands});
 }
 
 /// Whether nothing is missing. The cluster alone knows nothing of what is wanted.
@@ -215,6 +216,10 @@ Result<capacity::HintInput> ReadHintInput(const adapter::CompiledConfig& config,
   capacity::HintInput input;
   input.config = config.capacity;
   input.expander = config.server.expander.has_value();
+  if (const auto& tls = config.server.grpc.tls) {
+    input.scaler_tls =
+        tls->require_client_cert ? capacity::ScalerTls::kMutual : capacity::ScalerTls::kServer;
+  }
   if (!options.expander_address.empty()) input.expander_address = options.expander_address;
   if (!options.scaler_address.empty()) input.scaler_address = options.scaler_address;
   for (const auto& [name, compiled] : config.policies) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "core/command_runner.h"
 #include "core/environment.h"
 #include "core/log.h"
 #include "scalers/registry.h"
@@ -23,6 +24,7 @@ struct Workshop {
   SystemRandom random;
   SystemEnvironment environment;
   SystemFileSystem files;
+  SystemCommandRunner commands{clock, environment};
   NobodyWatches observer;
   std::unique_ptr<Logger> logger = MakeStderrLogger(LogFormat::kText, LogLevel::kError);
   http::BeastTransportFactory transports{clock, files};

@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import subprocess
 import sys
 
 import yaml
@@ -41,16 +42,15 @@ CONFIG = {"capacity": {"write": True},
 
 
 def account(plane, helm):
-    """A kubeconfig of the service account that the chart makes for this configuration."""
+    """A token of the service account that the chart makes for this configuration."""
     objects = helm.render(f"{ROOT}/charts/stoker", "stoker", "stoker", "-", stdin=json.dumps({"config": CONFIG}))
     for namespace in ("stoker", "spark"):
         plane.namespace(namespace)
     for thing in objects:
         if thing["kind"] in ("ServiceAccount", "Role", "RoleBinding"):
             plane.client.apply(thing)
-    token = plane.client.call("POST", "/api/v1/namespaces/stoker/serviceaccounts/stoker/token",
-                              {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})["status"]["token"]
-    return plane.write_kubeconfig("stoker", {"token": token}, namespace="stoker")
+    return plane.client.call("POST", "/api/v1/namespaces/stoker/serviceaccounts/stoker/token",
+                             {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})["status"]["token"]
 
 
 def found(plane, version, kind, name):
@@ -107,6 +107,17 @@ def executor(plane, name, node=None):
                               {"phase": "Running"} if node else {"phase": "Pending", "conditions": [condition]})
 
 
+def explains(plane, token):
+    """With a kubeconfig that logs in by a program, as those of the clouds do."""
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": token}}
+    kubeconfig = plane.write_kubeconfig("exec", {"exec": {
+        "apiVersion": credential["apiVersion"], "command": "printf", "args": ["%s", json.dumps(credential)],
+        "interactiveMode": "Never"}})
+    done = subprocess.run([os.environ["STOKER_BIN"], "hints", "--explain", "--config", plane.configure("hints", CONFIG),
+                           "--kubeconfig", kubeconfig], capture_output=True, text=True, check=False)
+    same("stoker hints logs in by a program", (done.returncode, done.stderr), (0, ""))
+
+
 def shows(plane, kubeconfig):
     """Writes are off unless the configuration says otherwise: the difference is shown."""
     process, up = plane.start_stoker("idle", {**CONFIG, "capacity": {}}, kubeconfig)
@@ -161,7 +172,9 @@ def main():
                 definition = yaml.load(file, yaml.CSafeLoader)
             if definition["spec"]["group"] == AUTOSCALING:
                 plane.define(definition)
-        kubeconfig = account(plane, helm)
+        token = account(plane, helm)
+        kubeconfig = plane.write_kubeconfig("stoker", {"token": token}, namespace="stoker")
+        explains(plane, token)
         shows(plane, kubeconfig)
         writes(plane, kubeconfig)
     return 0 if all(results) else 1

@@ -321,12 +321,12 @@ def go_test(command, folder):
 
 
 def spark():
-    """Real Spark applications, and a Prometheus that scrapes their drivers."""
+    """Real Spark applications, a Prometheus that scrapes their drivers, and the Spark dashboard on it."""
     build("dev", "stoker")
     java_home()
     if not os.path.exists("/usr/bin/prometheus"):
         raise CannotRun("needs Debian's package prometheus")
-    return count_script(["tests/interop/spark/spark_test.py", *map(pyspark, PYSPARK)])
+    return count_script(["tests/interop/spark/spark_test.py", *map(pyspark, PYSPARK)], schema_packages())
 
 
 def schema_packages():

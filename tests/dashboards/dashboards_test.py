@@ -27,8 +27,8 @@ import grafana_foundation_sdk.models.dashboard  # noqa: E402
 import lint  # noqa: E402
 import recorded  # noqa: E402
 import yaml  # noqa: E402
-from world import (CAPTURES, CHANGE, Failed, KUBERNETES, fill, first_choices, namespace, read, running,  # noqa: E402
-                   wait_for)
+from queries import fill, first_choices  # noqa: E402
+from world import CAPTURES, CHANGE, Failed, KUBERNETES, namespace, read, running, wait_for  # noqa: E402
 
 # What some panels must say: of the last recorded moment of Spark (2 of 6 tasks run, on 2 executors of a core), of
 # the pages in kubernetes/, and of the configuration below.
@@ -159,9 +159,8 @@ def panels(checks, prometheus):
                 checks.tell(f"{board.uid}: {title} is {truth}{suffix}",
                             [] if good else [f"it is {prometheus.value(fill(query, values))}"])
         for name, _, query, *_ in board.variables:
-            metric, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()
-            data, error = prometheus.api(f"label/{label}/values", **{"match[]": fill(metric, {})})
-            checks.tell(f"{board.uid}: variable {name}", [] if data else [error or "no values"])
+            offered, error = prometheus.offered(query, {})
+            checks.tell(f"{board.uid}: variable {name}", [] if offered else [error or "no values"])
 
 
 # What is wrong with this Stoker, and what cannot be: alerts whose conditions must hold, with a label, and must not.

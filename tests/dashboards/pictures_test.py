@@ -19,7 +19,8 @@ sys.path.insert(0, f"{HERE}/../../dashboards")
 
 import boards  # noqa: E402
 import recorded  # noqa: E402
-from world import CAPTURES, Failed, STEP, fill, first_choices, namespace, running  # noqa: E402
+from queries import STEP, fill, first_choices  # noqa: E402
+from world import CAPTURES, Failed, namespace, running  # noqa: E402
 
 WATCH = 60  # seconds of data beyond the first
 

@@ -6,7 +6,6 @@ import contextlib
 import glob
 import http.server
 import json
-import math
 import os
 import re
 import subprocess
@@ -14,22 +13,20 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../interop/spark")
 
 import grpc  # noqa: E402
 import lint  # noqa: E402
+import queries  # noqa: E402
 import recorded  # noqa: E402
-from spark_test import Failed, Program, Stoker, free_port, get, wait_for  # noqa: E402
+from programs import Failed, Program, Stoker, free_port, get, wait_for, write_targets  # noqa: E402
 
 INTERVAL = 2  # seconds from scrape to scrape
 MOMENT = 3  # scrapes that each recorded page is shown for
 SCRAPES = 9  # until all were shown
 DELAY = 20  # seconds from executors wanted to executors running
-STEP = 1  # seconds from sample to sample of an answer
 START = 120  # seconds that this may take on a busy machine
 CHANGE = 90  # seconds until a number is what it will be, if it is not already; lead times are measured once a minute
 CAPTURES = sorted(os.path.basename(path) for path in glob.glob(f"{HERE}/spark/*"))
@@ -92,7 +89,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Prometheus(Program):
+class Prometheus(Program, queries.Answers):
     """Scrapes the pages; Stoker as soon as its address is known."""
 
     def __init__(self, pages, folder):
@@ -123,18 +120,7 @@ class Prometheus(Program):
             raise Failed("Prometheus does not start")
 
     def scrape(self, addresses):
-        with open(f"{self.stoker}.new", "w", encoding="utf-8") as file:
-            json.dump([{"targets": addresses}], file)
-        os.replace(f"{self.stoker}.new", self.stoker)
-
-    def api(self, path, **parameters):
-        """(data, error)."""
-        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        try:
-            with urllib.request.urlopen(url, timeout=10) as response:
-                return json.load(response)["data"], None
-        except urllib.error.HTTPError as error:
-            return None, json.load(error)["error"]
+        write_targets(self.stoker, [{"targets": addresses}])
 
     def watch(self, stoker, seconds):
         """Goes on for so long."""
@@ -144,25 +130,6 @@ class Prometheus(Program):
     def has_seen_all(self, pages):
         stoker = self.value("max(count_over_time(stoker_build_info[5m]))") or 0
         return min(pages.scraped(), stoker) >= SCRAPES
-
-    def value(self, expression):
-        """The only number of an answer, now; None when there is none."""
-        data, error = self.api("query", query=expression)
-        return float(data["result"][0]["value"][1]) if not error and len(data["result"]) == 1 else None
-
-    def ask(self, expression, instant):
-        """(data, error): the newest value, or all since the start."""
-        if instant:
-            return self.api("query", query=expression)
-        return self.api("query_range", query=expression, start=self.started, end=time.time(), step=STEP)
-
-    def numbers(self, expression, instant):
-        """(whether there is a number in the answer, what is wrong)."""
-        data, error = self.ask(expression, instant)
-        if error:
-            return False, error
-        values = [value for series in data["result"] for _, value in series.get("values") or [series["value"]]]
-        return any(not math.isnan(float(value)) for value in values), f"no data: {expression}"
 
 
 def namespace(capture):
@@ -241,17 +208,6 @@ def ask(stoker):
         subprocess.run([stoker.binary, "query", address, "--policy", policy, "--namespace", where, "--name", name,
                         "--output", "json"], capture_output=True, check=False)
     ask_expander(stoker)
-
-
-def fill(expression, values):
-    """As Grafana does with variables."""
-    values = {"__rate_interval": "12s", "__range": "1m", "__interval": "2s", **values}
-    return re.sub(r"\$\{?([a-z_]\w*)(?::raw)?\}?", lambda found: values.get(found[1], ".*"), expression)
-
-
-def first_choices(board):
-    """What a dashboard opens with where there is no choosing all."""
-    return {name: options[0][1] for name, _, options in board.choices}
 
 
 @contextlib.contextmanager

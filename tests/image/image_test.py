@@ -21,7 +21,7 @@ import yaml
 ROOT = os.path.abspath(f"{os.path.dirname(os.path.abspath(__file__))}/../..")
 sys.path.insert(0, f"{ROOT}/tests/interop/spark")
 
-from spark_test import Failed, Program, get, wait_for  # noqa: E402
+from programs import Failed, Program, get, wait_for  # noqa: E402
 
 VERSITYGW, PYSPARK = sys.argv[1:]
 IMAGE = "localhost/stoker:test"

@@ -2,207 +2,23 @@
 
 For each version of PySpark an application with dynamic allocation and one with fixed executors, a
 Prometheus that scrapes their drivers, and `stoker serve` with policies that ask the drivers and
-policies that ask Prometheus. Prints `ok CHECK` or `FAIL CHECK: ...` a line.
+policies that ask Prometheus; and the Spark dashboard on that Prometheus (panels.py).
+Prints `ok CHECK` or `FAIL CHECK: ...` a line.
 
     STOKER_BIN=build/dev/cli/stoker tests/interop/spark/spark_test.py PYSPARK...
 
-PYSPARK is a folder that `pip install --target` put PySpark into. Needs Java 17 and Prometheus.
+PYSPARK is a folder that `pip install --target` put PySpark into. Needs Java 17, Prometheus and PyYAML.
 """
 
-import json
 import math
-import os
-import re
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SLOTS = 2  # cores, and so tasks at a time, of each application's only executor
-START = 120  # seconds until everything runs; JVMs are slow on a busy machine
-CHANGE = 45  # seconds until a change is seen
-
-# What a real cluster has, and what only makes the JVMs small and quick.
-SETTINGS = {
-    "spark.master": f"local-cluster[1,{SLOTS},1024]",
-    "spark.ui.prometheus.enabled": "true",
-    "spark.metrics.conf.*.sink.prometheusServlet.class": "org.apache.spark.metrics.sink.PrometheusServlet",
-    "spark.metrics.conf.*.sink.prometheusServlet.path": "/metrics/prometheus",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "512m",
-    "spark.executor.memory": "512m",
-    "spark.executor.cores": str(SLOTS),
-}
-DYNAMIC = {
-    "spark.dynamicAllocation.enabled": "true",
-    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
-    "spark.dynamicAllocation.maxExecutors": "20",
-}
-
-
-class Failed(Exception):
-    """A check that does not hold."""
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def get(url):
-    """The body; None when nothing answers or it is an error."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.read().decode()
-    except (OSError, urllib.error.URLError):
-        return None
-
-
-def wait_for(condition, seconds):
-    """The first true answer of `condition`, or its last one."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.1)
-
-
-class Program:
-    """A process in a group of its own, with its output in a file."""
-
-    def __init__(self, name, command, folder, environment=None):
-        self.log = f"{folder}/{name}.log"
-        with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, start_new_session=True,
-                                            env={**os.environ, **(environment or {})})
-
-    def output(self):
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            return log.read()
-
-    def kill(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
-
-
-class Application(Program):
-    """A Spark application whose demand is what we say."""
-
-    def __init__(self, name, pyspark, settings, folder):
-        self.name = name
-        self.folder = f"{folder}/{name}"
-        self.wanted = f"{self.folder}/tasks"
-        os.makedirs(f"{self.folder}/home")
-        self.want(0)
-        # A home of its own, since executors write below it.
-        for entry in os.listdir(f"{pyspark}/pyspark"):
-            os.symlink(f"{pyspark}/pyspark/{entry}", f"{self.folder}/home/{entry}")
-        port = free_port()
-        self.address = f"127.0.0.1:{port}"
-        command = [f"{self.folder}/home/bin/spark-submit", "--name", name]
-        for key, value in {**SETTINGS, "spark.ui.port": str(port), **settings}.items():
-            command += ["--conf", f"{key}={value}"]
-        super().__init__("spark", command + [f"{HERE}/application.py", self.wanted], self.folder, {
-            "SPARK_HOME": f"{self.folder}/home", "SPARK_LOCAL_DIRS": self.folder, "PYTHONPATH": pyspark,
-            "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1",
-            "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData "
-                                 f"-Djava.io.tmpdir={self.folder}"})
-        self.dynamic = "spark.dynamicAllocation.enabled" in settings
-        self.namespace = settings.get("spark.metrics.namespace")
-
-    def want(self, tasks):
-        with open(f"{self.wanted}.new", "w", encoding="utf-8") as file:
-            file.write(str(tasks))
-        os.replace(f"{self.wanted}.new", self.wanted)
-
-    def started(self):
-        """Whether its driver answers, or never will."""
-        return self.process.poll() is not None or (get(f"http://{self.address}/api/v1/applications") or "").startswith("[")
-
-    def needed(self):
-        """The executors that Spark itself says it could use, with dynamic allocation."""
-        text = get(f"http://{self.address}/metrics/prometheus/") or ""
-        found = re.search(r"^metrics_\w+_numberMaxNeededExecutors_Value\S* (\S+)$", text, re.MULTILINE)
-        return float(found[1]) if found else None
-
-    def signal(self, number):
-        os.kill(self.process.pid, number)  # the driver's JVM: spark-submit becomes it
-
-
-class Prometheus(Program):
-    """Scrapes the drivers each second; whom, it reads from a file, as it would ask Kubernetes."""
-
-    def __init__(self, folder):
-        self.targets = f"{folder}/targets.json"
-        self.scrape([])
-        # It has scraped for a while, or it could not say that an application has gone.
-        now = int(time.time())
-        with open(f"{folder}/past.om", "w", encoding="utf-8") as file:
-            file.writelines(f'up{{job="past"}} 1 {now - seconds}\n' for seconds in range(300, 15, -15))
-            file.write("# EOF\n")
-        subprocess.run(["/usr/bin/promtool", "tsdb", "create-blocks-from", "openmetrics", f"{folder}/past.om",
-                        f"{folder}/tsdb"], check=True, stdout=subprocess.DEVNULL)
-        jobs = "".join(f"""
-  - job_name: {name}
-    metrics_path: {path}
-    file_sd_configs: [{{files: [{self.targets}]}}]"""
-                       for name, path in (("driver", "/metrics/prometheus/"),
-                                          ("executors", "/metrics/executors/prometheus/")))
-        with open(f"{folder}/prometheus.yml", "w", encoding="utf-8") as file:
-            file.write(f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:{jobs}\n")
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        super().__init__("prometheus", ["/usr/bin/prometheus", f"--config.file={folder}/prometheus.yml",
-                                        f"--storage.tsdb.path={folder}/tsdb", "--log.level=warn",
-                                        f"--web.listen-address=127.0.0.1:{port}"], folder)
-
-    def scrape(self, applications):
-        with open(f"{self.targets}.new", "w", encoding="utf-8") as file:
-            json.dump([{"targets": [application.address],
-                        "labels": {"namespace": "data", "pod": f"{application.name}-driver"}}
-                       for application in applications], file)
-        os.replace(f"{self.targets}.new", self.targets)
-
-
-class Stoker(Program):
-    """`stoker serve`, with a policy per application and way."""
-
-    def __init__(self, config, folder):
-        with open(f"{folder}/stoker.yaml", "w", encoding="utf-8") as file:
-            json.dump(config, file, indent=1)
-        self.binary = os.path.abspath(os.environ["STOKER_BIN"])
-        super().__init__("stoker", [self.binary, "serve", "--config", f"{folder}/stoker.yaml"], folder)
-        if not wait_for(lambda: "stoker is up" in self.output(), START):
-            raise Failed("stoker does not start")
-
-    def port(self, which):
-        return re.search(rf"{which}_port=(\d+)", self.output())[1]
-
-    def decision(self, policy):
-        """What it decided and why; empty before its first reading."""
-        body = get(f"http://127.0.0.1:{self.port('http')}/api/v1/policies/{policy}")
-        return (body and json.loads(body)["decision"]) or {}
-
-    def query(self, policy):
-        """What KEDA gets: (value, active)."""
-        done = subprocess.run([self.binary, "query", f"127.0.0.1:{self.port('grpc')}", "--policy", policy,
-                               "--output", "json"], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return done.stderr
-        metric = json.loads(done.stdout)["metrics"][0]
-        return metric["value"], metric["active"]
+import panels
+from programs import (CHANGE, DYNAMIC, Application, Failed, NAMESPACE, Prometheus, SLOTS, START, Stoker, version,
+                      wait_for)
 
 
 class Checks:
@@ -297,9 +113,9 @@ def run(stoker, prometheus, applications):
     checks = Checks(stoker)
     names = [name for name, _ in policies_of(applications)]
 
-    def demand(tasks):
+    def demand(tasks, more=""):
         for application in applications:
-            application.want(tasks)
+            application.want(f"{tasks} {more}")
         return math.ceil(tasks / SLOTS)
 
     for name in names:
@@ -326,6 +142,12 @@ def run(stoker, prometheus, applications):
         checks.target(name, "driver thawed: read again", executors)
     checks.phase()
 
+    executors = demand(2, "busy")
+    for name in names:
+        checks.target(name, f"2 tasks, which a stage waits for: {executors}", executors)
+    checks.tell("Prometheus sees stages that wait", "" if panels.seen_waiting(prometheus, applications) else "not all")
+    checks.phase()
+
     demand(0)
     for name in names:
         checks.target(name, "all tasks done: 0", 0)
@@ -334,6 +156,8 @@ def run(stoker, prometheus, applications):
     executors = demand(1)
     for name in names:
         checks.target(name, f"1 task: {executors}", executors)
+    panels.show(checks, prometheus, applications)
+    panels.still_named(checks, prometheus, applications)
     for application in applications:
         application.want("end")
     for application in applications:
@@ -353,12 +177,10 @@ def main():
         try:
             applications = []
             for pyspark in sys.argv[1:]:
-                with open(f"{pyspark}/pyspark/version.py", encoding="utf-8") as file:
-                    version = re.search(r"__version__.*=\W*([\d.]+)", file.read())[1]
                 # Metric names begin with the application's id or, as is better, with a constant.
-                named = {"spark.metrics.namespace": "analytics"} if version >= "4" else {}
-                for kind, settings in (("dynamic", {**DYNAMIC, **named}), ("fixed", {})):
-                    name = f"spark-{version.replace('.', '-')}-{kind}"
+                named, counted = (NAMESPACE, {}) if version(pyspark) >= "4" else ({}, panels.JOBS)
+                for kind, settings in (("dynamic", {**DYNAMIC, **named, **counted}), ("fixed", counted)):
+                    name = f"spark-{version(pyspark).replace('.', '-')}-{kind}"
                     applications.append(Application(name, pyspark, settings, folder))
                     programs.append(applications[-1])
             prometheus = Prometheus(folder)
@@ -369,6 +191,7 @@ def main():
                     raise Failed(f"{application.name} does not start")
             stoker = Stoker(configuration(applications, prometheus), folder)
             programs.append(stoker)
+            prometheus.scrape_stoker(f"127.0.0.1:{stoker.port('http')}")
             run(stoker, prometheus, applications)
         except Failed as reason:
             print(f"FAIL {reason}", flush=True)

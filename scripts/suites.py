@@ -396,6 +396,7 @@ def dashboards():
     build("dev", "stoker")
     if not os.path.exists("/usr/bin/promtool"):
         raise CannotRun("needs Debian's package prometheus")
+    go()  # for dashboards/record-names
     return count_script(["tests/dashboards/dashboards_test.py"], dashboard_packages())
 
 

@@ -83,6 +83,7 @@ def texts(checks, metrics):
     with open("dashboards/lint.yaml", encoding="utf-8") as file:
         excuses = yaml.safe_load(file)["exclusions"]
     checks.run("dashboards/out is fresh", [sys.executable, "dashboards/generate", "--check"])
+    checks.run("dashboards/names is what their projects declare", [sys.executable, "dashboards/record-names", "--check"])
     checks.run("charts/stoker/files is fresh", ["scripts/chart-files", "--check"])
     for path in sorted(glob.glob("dashboards/out/*.json")):
         board = json.loads(read(path))

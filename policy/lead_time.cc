@@ -24,10 +24,10 @@ Duration Percentile(const std::vector<Duration>& sorted, std::size_t percent) {
   return sorted[(sorted.size() * percent + 99) / 100 - 1];
 }
 
-/// Rises that were met took so long; rises that were not have waited so long.
+/// What rises tell.
 struct Rises {
-  std::vector<Duration> took;
-  std::vector<Duration> waits;
+  std::vector<Duration> took;   ///< so long it took until they were met
+  std::vector<Duration> waits;  ///< so long others are known to have waited; it takes no less
 };
 
 /// Follows what is ordered and what runs, forward in time.
@@ -35,28 +35,37 @@ class Samples {
  public:
   /// At `time` this many executors are ordered and run; empty: not known.
   void Add(WallTime time, std::optional<int> ordered, std::optional<int> running, bool scheduled) {
-    std::erase_if(void_, [&](const Rise& rise) { return time - rise.since > kVoid; });
-    TakeBack(ordered && running ? *ordered : 0, time);
-    if (ordered && running) {
-      if (ordered_ && *ordered > *ordered_ && !scheduled) {
-        const bool again = std::any_of(
-            void_.begin(), void_.end(), [&](const Rise& rise) { return *ordered <= rise.to; });
-        open_.push_back({*ordered, time, again});
-      }
-      const auto met = [&](const Rise& rise) { return rise.to <= *running; };
-      for (const Rise& rise : open_) {
-        if (met(rise) && time > rise.since && !rise.again) took_.push_back(time - rise.since);
-      }
-      std::erase_if(open_, met);
-      std::erase_if(void_, met);
+    if (!ordered || !running) {
+      if (!blind_since_) blind_since_ = time;
+      ordered_.reset();
+      return;
     }
+    std::erase_if(void_, [&](const Rise& rise) { return time - rise.since > kVoid; });
+    TakeBack(*ordered, time);
+    if (ordered_ && *ordered > *ordered_ && !scheduled) {
+      const bool again = std::any_of(
+          void_.begin(), void_.end(), [&](const Rise& rise) { return *ordered <= rise.to; });
+      open_.push_back({*ordered, time, again});
+    }
+    const auto met = [&](const Rise& rise) { return rise.to <= *running; };
+    for (const Rise& rise : open_) {
+      if (!met(rise)) continue;
+      const Duration took = blind_since_.value_or(time) - rise.since;
+      if (took > Duration::zero()) {
+        (rise.again || blind_since_ ? rises_.waits : rises_.took).push_back(took);
+      }
+    }
+    std::erase_if(open_, met);
+    std::erase_if(void_, met);
     ordered_ = ordered;
+    blind_since_.reset();
   }
 
   [[nodiscard]] Rises Finish(WallTime now) && {
-    Rises rises{.took = std::move(took_), .waits = {}};
-    for (const Rise& rise : open_) rises.waits.push_back(now - rise.since);
-    return rises;
+    for (const Rise& rise : open_) {
+      rises_.waits.push_back(blind_since_.value_or(now) - rise.since);
+    }
+    return std::move(rises_);
   }
 
  private:
@@ -76,9 +85,10 @@ class Samples {
   }
 
   std::optional<int> ordered_;
-  std::vector<Rise> open_;  ///< not met yet
-  std::vector<Rise> void_;  ///< taken back before they were met, or out of sight
-  std::vector<Duration> took_;
+  std::optional<WallTime> blind_since_;  ///< since then either of them is not known
+  std::vector<Rise> open_;               ///< not met yet
+  std::vector<Rise> void_;               ///< taken back before they were met
+  Rises rises_;
 };
 
 Rises Measure(const Policy& policy,
@@ -172,7 +182,7 @@ LeadTime FindLeadTime(const Policy& policy,
     }
   };
   measure();
-  // Left out until they are met, they would make nodes look quick just when these are slowest.
+  // Left out, they would make nodes look quick just when these are slowest.
   const Duration exceeded = std::max(lead.value, took.empty() ? Duration() : Percentile(took, 90));
   for (const Duration wait : waits) {
     const Duration age = std::min(wait, kLongestWait);

@@ -22,13 +22,16 @@ Duration LeadTimeLookback(const Policy& policy);
 /// The lead time at `now`: what is configured, else measured: for each rise of what the policy
 /// orders (in executors, as scaleDown leaves it) in the last six hours, the time until so many
 /// executors ran; of those the 90th percentile (nearest rank), and what is assumed while they are
-/// too few. A rise that is not met yet is one of them, with its age until `now`, at most an hour,
-/// once that is longer than what they come to without it.
+/// too few.
 ///
-/// No sample is a rise that was taken back before, one to no more than such a one within ten
-/// minutes (its nodes may have come), one that running executors met already, one that a schedule
-/// brought (room was made for it ahead, so it tells nothing of nodes), and one in whose course the
-/// running executors or the wanted ones could not be read.
+/// Of some rises no more is known than that they waited for some time: of one that is not met yet;
+/// of one that was met while running or wanted executors could not be read; and of one to no more
+/// than what was taken back within ten minutes before, whose nodes may have come for it. They are
+/// samples, too, with that time, at most an hour, where it is longer than what the others come to.
+///
+/// No sample is a rise that was taken back before it was met, one that running executors met
+/// already, and one that a schedule brought (room was made for it ahead, so it tells nothing of
+/// nodes).
 ///
 /// What forecasts ask for is left out: how far ahead they look may follow this measure, which would
 /// then follow itself. Room that they made ahead makes it shorter all the same.

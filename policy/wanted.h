@@ -13,7 +13,7 @@
 #include "policy/decision.h"
 #include "policy/policy.h"
 
-// From readings to the wanted number of one moment; what history makes of it is decision.cc's.
+// From readings to the wanted number of one moment; what history makes of it is history.cc's.
 // Internal to policy/.
 
 namespace stoker::policy {

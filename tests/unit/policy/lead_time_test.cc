@@ -257,6 +257,7 @@ TEST(LeadTime, IsNoShorterForNoise) {
 }
 
 TEST(LeadTime, IsNoShorterForRisesThatWereTakenBack) {
+  int measured = 0;
   for (const Duration stabilization : {0min, 5min}) {
     for (const double sigma : {1.0, 2.0, 4.0}) {
       SCOPED_TRACE(sigma);
@@ -268,12 +269,14 @@ TEST(LeadTime, IsNoShorterForRisesThatWereTakenBack) {
                          .stabilization = stabilization};
         const LeadTime lead = slow.Find();
         if (lead.measured()) {
+          ++measured;
           EXPECT_GE(lead.value, 12min);
           EXPECT_LE(lead.value, 18min);
         }
       }
     }
   }
+  EXPECT_GT(measured, 0);
 }
 
 TEST(LeadTime, CountsWhatHasWaitedForLonger) {
@@ -300,6 +303,41 @@ TEST(LeadTime, CountsWhatHasWaitedForLonger) {
   // What is assumed is not made less by it.
   EXPECT_EQ(find(5, 3min, {}).source, LeadTime::Source::kAssumed);
   EXPECT_EQ(find(5, 10min, {}).value, 10min);
+}
+
+// Nothing shrinks because a count of pods failed.
+TEST(LeadTime, ForgetsNoWaitInAFault) {
+  const Policy policy = Patient(Measured());
+  Day day(std::vector<Duration>(6, 40s));
+  const Duration end = day.now - kStart + 1s;
+  day.wanted.push_back(Value(end, 3));
+  for (Duration at = 10min; at <= 30min; at += 10min) day.Add(end + at, 3, 0);
+  day.now = After(end + 30min);
+  EXPECT_EQ(day.Find(policy).value, 30min);
+  day.running.push_back(Fault(end + 31min));
+  day.now = After(end + 32min);
+  EXPECT_EQ(day.Find(policy).value, 31min) << "so long it was seen to wait";
+  day.running.push_back(Value(end + 33min, 0));
+  day.now = After(end + 34min);
+  EXPECT_EQ(day.Find(policy).value, 34min) << "it still does";
+  day.running.push_back(Fault(end + 35min));
+  day.running.push_back(Value(end + 40min, 3));
+  day.now = After(end + 45min);
+  EXPECT_EQ(day.Find(policy).value, 35min) << "it was met somewhen after that";
+}
+
+// Nodes of one that was taken back may have met it early, so it tells the least that it takes.
+TEST(LeadTime, KeepsTheWaitOfARiseAfterOneThatWasTakenBack) {
+  Day day(std::vector<Duration>(6, 40s));
+  const Duration end = day.now - kStart + 1s;
+  day.Add(end, 12, 0);
+  day.Add(end + 4min, 11, 0);
+  day.Add(end + 5min, 12, 0);
+  day.Add(end + 50min, 12, 12);
+  day.now = After(end + 49min);
+  EXPECT_EQ(day.Find(Patient(Measured())).value, 44min);
+  day.now = After(end + 55min);
+  EXPECT_EQ(day.Find(Patient(Measured())).value, 45min);
 }
 
 // Counted as an hour, what has waited for longer must not make longer ones less.

@@ -50,8 +50,9 @@ struct Forecast {
 
   /// At least this much less loss than naive's.
   static constexpr double kMargin = 0.05;
-  /// 95 % of Student's t with Backtest::kParts - 1 degrees of freedom (94 % with kFewestParts - 1).
-  static constexpr double kLeastT = 1.943;
+  /// 99 % of Student's t with Backtest::kParts - 1 degrees of freedom (98 % with kFewestParts - 1):
+  /// at 95 % every fifth forecast of bursts that nothing announces was taken for foresight.
+  static constexpr double kLeastT = 3.143;
   static constexpr std::size_t kFewestParts = 5;
   static constexpr std::size_t kFewestTested = 100;
 
@@ -78,8 +79,9 @@ struct Forecast {
 std::string Objection(const Standing& standing);
 
 /// Forecasts `horizon` (0 to a day, at most 500 steps) ahead from `readings`, oldest first. The
-/// signal's newest good reading `serves` so long, and the forecast with it: no fault ends a lift
-/// before the signal itself is at fault. Takes some milliseconds for two weeks of five minutes.
+/// signal's newest good reading `serves` so long, and so does the forecast while enough of the
+/// window is left to test: a fault ends no lift before the signal itself is at fault. Takes some
+/// milliseconds for two weeks of five minutes.
 Forecast MakeForecast(std::span<const Reading> readings,
                       OnEmpty on_empty,
                       Duration serves,

@@ -166,13 +166,14 @@ void Evaluation::FindLeadTime(WallTime now) {
   const WallTime minute = std::chrono::floor<std::chrono::minutes>(now);
   {
     const std::scoped_lock lock(mutex_);
-    if (running_ == nullptr || minute == lead_time_minute_) return;
-    lead_time_minute_ = minute;
+    if (running_ == nullptr || minute == lead_time_claimed_) return;
+    lead_time_claimed_ = minute;
   }
   const policy::LeadTime found = policy::FindLeadTime(
       policy, Inputs(), Input(*running_, *policy.capacity->running, std::nullopt), minute);
   const std::scoped_lock lock(mutex_);
   lead_time_ = found;
+  lead_time_known_ = true;
 }
 
 void Evaluation::OnReading() {
@@ -216,6 +217,8 @@ void Evaluation::MakeDueForecasts() {
   Duration wanted{0};
   {
     const std::scoped_lock lock(mutex_);
+    // Who measures it makes the forecasts right after.
+    if (!settings.horizon && !KnowsItsLeadTime()) return;
     wanted = settings.horizon.value_or(lead_time_.value);
   }
   // In whole steps, so that a lead time that moves by seconds does not make all anew.
@@ -245,14 +248,17 @@ bool Evaluation::Foresees(std::size_t signal) const {
   return histories_[signal] == nullptr || foreseen_[signal].forecast != nullptr;
 }
 
+bool Evaluation::KnowsItsLeadTime() const {
+  return lead_time_known_ || !policy::MeasuresLeadTime(*compiled_.policy);
+}
+
 // What was asked for because of a schedule, a forecast or a long lead time is not given back before
 // all of them are known again, after a start or a reload.
 bool Evaluation::KnowsWhatIsComing() const {
   for (std::size_t i = 0; i < histories_.size(); ++i) {
     if (!Foresees(i)) return false;
   }
-  const bool measured = lead_time_minute_ != WallTime{};
-  return adapter::Attempted(leases_) && (measured || !policy::MeasuresLeadTime(*compiled_.policy));
+  return adapter::Attempted(leases_) && KnowsItsLeadTime();
 }
 
 policy::SignalInput Evaluation::Input(const Poller::Lease& lease,

@@ -67,7 +67,9 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
                                          bool replace_source);
   void MakeForecasts();
   void MakeDueForecasts();
-  [[nodiscard]] bool Foresees(std::size_t signal) const;  // needs mutex_, as does the next
+  // These need mutex_.
+  [[nodiscard]] bool Foresees(std::size_t signal) const;
+  [[nodiscard]] bool KnowsItsLeadTime() const;
   [[nodiscard]] bool KnowsWhatIsComing() const;
   [[nodiscard]] policy::SignalInput Input(const Poller::Lease& lease,
                                           const policy::PolicySignal& signal,
@@ -88,7 +90,8 @@ class Evaluation : public std::enable_shared_from_this<Evaluation> {
   std::mutex forecasting_;  // held while forecasts are made, which takes too long for mutex_
   mutable std::mutex mutex_;
   policy::LeadTime lead_time_;
-  WallTime lead_time_minute_{};     ///< that lead_time_ is of
+  WallTime lead_time_claimed_{};    ///< minute that somebody measures it of, or has
+  bool lead_time_known_ = false;    ///< since it was measured first
   std::vector<Foreseen> foreseen_;  // as histories_
   DecisionPtr latest_;
   DecisionPtr reported_;  // to on_decision_; a question may have moved latest_ on since

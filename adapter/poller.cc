@@ -223,9 +223,9 @@ void Poller::Core::OnFetched(const std::shared_ptr<Polled>& polled) {
   Begin(polled, SlotAt(clock.WallNow(), polled->needs.interval()));
 }
 
-/// What a sibling gave is a past, unless it is young itself.
+/// What a sibling gave before the first poll is a past, unless it is young itself.
 bool Poller::Core::KnowsItsPast(const Polled& polled, WallTime slot) {
-  return HasGoodReading(polled.window) &&
+  return !polled.status.attempted && HasGoodReading(polled.window) &&
          polled.window->front().time <= slot - polled.needs.lookback() / 2;
 }
 
@@ -243,7 +243,7 @@ void Poller::Core::Run(const std::shared_ptr<Polled>& polled, WallTime slot) {
       context.deadline = begin + polled->needs.timeout();
       context.stop = stop.get_token();
       if (std::isfinite(enough)) context.enough = enough;
-      if (polled->past_failures == 0 && KnowsItsPast(*polled, slot)) polled->past_read = true;
+      if (KnowsItsPast(*polled, slot)) polled->past_read = true;
       asks_past = !polled->past_read && begin >= polled->ask_past_at;
     }
   }

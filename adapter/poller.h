@@ -56,7 +56,8 @@ struct SourceNeeds {
 /// clock, and keeps its window of readings. The shortest interval asked for wins. Thread-safe.
 ///
 /// A new source gets its past: before its first poll the window of a sibling replica, or, when none
-/// has one and a user looks back, with its first good reading what the upstream can still tell.
+/// has one of at least half of what its users look back on, with its first good reading what the
+/// upstream can still tell.
 ///
 /// Timers run on `timers`, polls on `pool`: a pool full of slow upstreams never delays a timer. The
 /// destructor cancels; both executors must be stopped or drained before what callbacks refer to

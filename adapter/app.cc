@@ -101,6 +101,12 @@ std::string MakeInstance(Random& random) {
   return id;
 }
 
+/// For people: of a pod it begins with the pod's name.
+std::string HolderName(const Environment& environment, Random& random) {
+  const std::string pod = environment.Get("HOSTNAME").value_or("");
+  return pod.empty() ? MakeInstance(random) : pod + "_" + MakeInstance(random);
+}
+
 }  // namespace
 
 /// Members are in the order they come up; they go down in reverse, see Stop.
@@ -273,7 +279,7 @@ bool App::Impl::HoldsLease() {
         kubernetes::LeaseOptions{
             .name_space = name.name_space.empty() ? (*client)->name_space() : name.name_space,
             .name = name.name,
-            .identity = MakeInstance(random)},
+            .identity = HolderName(environment, random)},
         kubernetes::Lease::Deps{**client, clock, pool, random, logger});
     lease->Start();
   }
@@ -283,7 +289,9 @@ bool App::Impl::HoldsLease() {
 void App::Impl::MakeCapacity() {
   const auto own = [this] {
     const std::vector<capacity::ChoiceRecord> recent = choices.Recent();
-    capacity::OwnView view{.expander = expander != nullptr, .last_choice = std::nullopt};
+    // The autoscaler keeps asking one replica: of several, one cannot tell that none was asked.
+    const bool alone = !engine->config()->server.peers;
+    capacity::OwnView view{.expander = expander != nullptr && alone, .last_choice = std::nullopt};
     if (!recent.empty()) view.last_choice = recent.front().time;
     return view;
   };

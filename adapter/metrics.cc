@@ -312,6 +312,13 @@ struct Metrics::Impl {
                     "Times the expander chose a node group; several groups at once where the "
                     "autoscaler's next filter decides."),
       {"node_group"}};
+  Children<prometheus::Counter> expander_options{
+      CounterFamily(
+          "stoker_expander_options_total",
+          "Node groups that the autoscaler asked about, by the rule that chose or dropped "
+          "them: chosen, left_alone (chosen, too), takes_no_driver, spot, not_spot, "
+          "failed or costs_more."),
+      {"rule"}};
   Children<prometheus::Gauge> peers{
       prometheus::BuildGauge()
           .Name("stoker_peers")
@@ -352,6 +359,10 @@ void Metrics::OnGrpcRequest(std::string_view method, std::string_view code, Dura
 
 void Metrics::OnExpanderChoice(std::string_view node_group) {
   impl_->expander.With({node_group}).Increment();
+}
+
+void Metrics::OnExpanderOption(std::string_view rule) {
+  impl_->expander_options.With({rule}).Increment();
 }
 
 void Metrics::OnConfigReload(bool successful) {

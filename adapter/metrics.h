@@ -41,6 +41,8 @@ class Metrics final : public UpstreamObserver,
   void OnConfigReload(bool successful);
   /// The expander left this group to the autoscaler.
   void OnExpanderChoice(std::string_view node_group);
+  /// By this rule (capacity::RuleName) it chose or dropped an option.
+  void OnExpanderOption(std::string_view rule);
 
   /// Prometheus text exposition (version 0.0.4). Series of objects, and what inline objects
   /// decide, only when `per_object`. A value that is not known has no series; it is never 0 or NaN

@@ -77,13 +77,15 @@ class Narrowing {
 
   [[nodiscard]] const std::vector<std::size_t>& running() const { return running_; }
 
-  /// Drops those that `good` is false of, for a reason of its own each.
-  void Keep(const std::function<bool(std::size_t)>& good,
+  /// Drops those that `good` is false of by `rule`, for a reason of its own each.
+  void Keep(Rule rule,
+            const std::function<bool(std::size_t)>& good,
             const std::function<std::string(std::size_t)>& why_not) {
     const auto bad = std::stable_partition(running_.begin(), running_.end(), good);
     if (bad == running_.begin()) return;
     for (auto it = bad; it != running_.end(); ++it) {
       choice_.verdicts[*it].chosen = false;
+      choice_.verdicts[*it].rule = rule;
       choice_.verdicts[*it].why = why_not(*it);
     }
     running_.erase(bad, running_.end());
@@ -95,6 +97,26 @@ class Narrowing {
 };
 
 }  // namespace
+
+std::string_view RuleName(Rule rule) {
+  switch (rule) {
+    case Rule::kChosen:
+      return "chosen";
+    case Rule::kLeftAlone:
+      return "left_alone";
+    case Rule::kTakesNoDriver:
+      return "takes_no_driver";
+    case Rule::kSpot:
+      return "spot";
+    case Rule::kNotSpot:
+      return "not_spot";
+    case Rule::kFailed:
+      return "failed";
+    case Rule::kCostsMore:
+      return "costs_more";
+  }
+  return "";
+}
 
 PodRole RoleOf(std::string_view spark_role, std::string_view stands_in_for) {
   for (const std::string_view role : {spark_role, stands_in_for}) {
@@ -175,14 +197,18 @@ Choice Choose(const std::vector<ExpanderOption>& options,
   const bool drivers = std::ranges::any_of(spark, drives);
   Narrowing narrowing(spark, choice);
   if (drivers) {
-    narrowing.Keep(drives,
-                   [](std::size_t) { return "dropped: takes no driver, and drivers go first"; });
-    narrowing.Keep([&](std::size_t i) { return !spot(i); },
-                   [](std::size_t) { return "dropped: spot, and drivers go on demand"; });
-    narrowing.Keep(works, failure);
+    narrowing.Keep(Rule::kTakesNoDriver, drives, [](std::size_t) {
+      return "dropped: takes no driver, and drivers go first";
+    });
+    narrowing.Keep(
+        Rule::kSpot,
+        [&](std::size_t i) { return !spot(i); },
+        [](std::size_t) { return "dropped: spot, and drivers go on demand"; });
+    narrowing.Keep(Rule::kFailed, works, failure);
   } else {
-    narrowing.Keep(works, failure);
-    narrowing.Keep(spot, [](std::size_t) { return "dropped: not spot, where executors go"; });
+    narrowing.Keep(Rule::kFailed, works, failure);
+    narrowing.Keep(
+        Rule::kNotSpot, spot, [](std::size_t) { return "dropped: not spot, where executors go"; });
   }
 
   std::optional<double> lowest;
@@ -194,6 +220,7 @@ Choice Choose(const std::vector<ExpanderOption>& options,
     lowest_group = options[i].group;
   }
   narrowing.Keep(
+      Rule::kCostsMore,
       [&](std::size_t i) {
         const std::optional<double>& cost = choice.verdicts[i].cost_per_pod;
         return !cost || *cost <= *lowest * kSameCost;
@@ -204,6 +231,7 @@ Choice Choose(const std::vector<ExpanderOption>& options,
       });
   for (const std::size_t i : narrowing.running()) {
     Verdict& verdict = choice.verdicts[i];
+    verdict.rule = Rule::kChosen;
     verdict.why =
         "chosen for " + PodsText(options[i]) + ": " + (verdict.spot ? "spot, " : "on demand, ") +
         (verdict.cost_per_pod ? Dollars(*verdict.cost_per_pod) + " (" + price_sources[i] + ")"

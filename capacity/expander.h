@@ -60,10 +60,24 @@ struct ExpanderRules {
   NodePrices prices;
 };
 
+/// What an option was chosen or dropped by.
+enum class Rule : std::uint8_t {
+  kChosen,
+  kLeftAlone,      ///< not Spark's, or not known; chosen, too
+  kTakesNoDriver,  ///< and drivers go first
+  kSpot,           ///< and drivers go on demand
+  kNotSpot,        ///< and executors go to spot
+  kFailed,         ///< lately
+  kCostsMore,
+};
+/// "chosen", "left_alone", "takes_no_driver", "spot", "not_spot", "failed", "costs_more".
+std::string_view RuleName(Rule rule);
+
 /// What became of one option.
 struct Verdict {
   std::string group;
   bool chosen = false;
+  Rule rule = Rule::kLeftAlone;
   bool spot = false;
   std::optional<double> cost_per_pod;  ///< US dollars by the hour, see Choose
   std::string why;                     ///< for people

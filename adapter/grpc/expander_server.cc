@@ -16,6 +16,10 @@ namespace {
 
 constexpr int kMaxRequestBytes = 128 << 20;  // what the autoscaler itself takes as an answer
 constexpr Duration kMaxConnectionAge = std::chrono::minutes(30);
+// Nobody shows a certificate here: what is received must not take the memory of KEDA's port. The
+// autoscaler asks one question at a time.
+constexpr std::size_t kMaxReceiving = 256U << 20U;
+constexpr int kMaxStreamsPerConnection = 2;
 
 }  // namespace
 
@@ -46,6 +50,8 @@ Result<std::unique_ptr<ExpanderServer>> ExpanderServer::Start(
   builder.RegisterService(&impl->service);
   ApplyServerOptions(kMaxConnectionAge, builder);
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.SetResourceQuota(grpc::ResourceQuota("expander").Resize(kMaxReceiving));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   impl->server = builder.BuildAndStart();
   if (!impl->server || impl->port == 0) {
     return Fail(ErrorCode::kUnavailable,

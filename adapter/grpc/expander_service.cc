@@ -51,6 +51,7 @@ struct ExpanderService::Core {
     std::set<std::string_view> chosen;  // a group may stand in several options
     std::string text;
     for (const Verdict& verdict : choice.verdicts) {
+      deps.metrics.OnExpanderOption(capacity::RuleName(verdict.rule));
       if (!verdict.chosen || !chosen.insert(verdict.group).second) continue;
       grpcplugin::Option* const option = response.add_options();
       option->set_nodegroupid(verdict.group);

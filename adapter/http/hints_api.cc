@@ -66,6 +66,7 @@ Json ChoiceJson(const capacity::ChoiceRecord& record) {
   for (const capacity::Verdict& verdict : record.choice.verdicts) {
     groups.push_back({{"node_group", verdict.group},
                       {"chosen", verdict.chosen},
+                      {"rule", capacity::RuleName(verdict.rule)},
                       {"spot", verdict.spot},
                       {"cost_usd_per_pod_hour", Known(verdict.cost_per_pod)},
                       {"why", verdict.why}});

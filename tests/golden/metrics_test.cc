@@ -33,6 +33,7 @@ std::string RenderAll() {
   metrics.OnPoll("lake", "s3", "ok", std::chrono::milliseconds(20));
   metrics.OnPeers(1, 0);
   metrics.OnExpanderChoice("spot");
+  metrics.OnExpanderOption("chosen");
   metrics.OnCapacity({.wanted_nodes = {{"m5.2xlarge", 7}},
                       .buffer_replicas = {{"etl", 4}},
                       .up = {{"etl", true}}});

@@ -190,9 +190,11 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
         no_client = loaded.error().message;
       }
     }
+    const bool is_there = client != nullptr;
     std::vector<CapacityStatus> next;
     std::vector<Headroom> headrooms;
     std::vector<Headroom> wanted;
+    rooms.clear();
     Asked asked;
     CapacityGauges found;
     for (const PolicyView& view : views) {
@@ -200,9 +202,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
       Result<Headroom> headroom = capacity::MakeHeadroom(*view.definition, config, own_namespace);
       if (!headroom) continue;  // no executor is described, so nobody is told of any
       const std::string object = ObjectOf(*headroom);
-      const bool is_free =
-          object.empty() || asked.names.emplace(headroom->name_space, headroom->name).second;
-      if (!object.empty()) asked.objects.emplace(object, *headroom);  // of 0 executors
+      const bool is_free = object.empty() || Takes(*headroom, object, views, asked);
       if (view.retired) continue;  // what is there stays as long as its targets are answered
       CapacityStatus status;
       status.policy = view.name;
@@ -222,14 +222,14 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
         wanted.back().executors = std::max(decided->wanted_now, decided->wanted_ahead);
       }
       BeginTurn();
-      Handle(*headroom, status);
+      Handle(*headroom, status, Purpose::kKeep);
       if (!status.error.empty()) asked.in_trouble.insert(view.name);
       if (status.there) found.buffer_replicas[status.policy] = *status.there;
       if (status.mechanism != Mechanism::kNone) found.up[status.policy] = status.error.empty();
       headrooms.push_back(*std::move(headroom));
       next.push_back(std::move(status));
     }
-    Release(asked);
+    Release(asked, is_there);
     if (client != nullptr) Explain(headrooms, next);
     if (!wanted.empty()) found.wanted_nodes = WantedNodes(config.node_shapes, wanted);
     gauges = std::move(found);
@@ -238,10 +238,28 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     statuses = std::move(next);
   }
 
+  /// Whether the policy is the one that sizes the object: who did before, else the first.
+  bool Takes(const Headroom& headroom,
+             const std::string& object,
+             const std::vector<PolicyView>& views,
+             Asked& asked) const {
+    const auto before = placed.find(object);
+    const bool is_taken = before != placed.end() && before->second.policy != headroom.policy &&
+                          std::any_of(views.begin(), views.end(), [&](const PolicyView& view) {
+                            return view.name == before->second.policy && TellsTheCluster(view);
+                          });
+    if (is_taken || !asked.names.emplace(headroom.name_space, headroom.name).second) {
+      asked.objects.emplace(object, headroom);
+      return false;
+    }
+    asked.objects.insert_or_assign(object, headroom);
+    return true;
+  }
+
   /// What nobody asks for any more makes room for nothing: left alone, it would keep its nodes for
   /// good. What a policy moves away from stays until its new object is as it should be. Knows only
   /// what was asked for since the start.
-  void Release(const Asked& asked) {
+  void Release(const Asked& asked, bool is_there) {
     if (!config.write) return placed.clear();
     std::erase_if(placed, [&](const auto& one) {
       const auto& [object, headroom] = one;
@@ -249,10 +267,10 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
       return !asked.in_trouble.contains(headroom.policy) && Emptied(headroom);
     });
     // Without a cluster nobody knows our namespace.
-    if (client != nullptr) placed.insert(asked.objects.begin(), asked.objects.end());
+    if (is_there) placed.insert(asked.objects.begin(), asked.objects.end());
   }
 
-  /// What takes long for one policy, such as a webhook that hangs, costs no other its turn.
+  /// A webhook that takes long over one policy's object costs no other its turn.
   void BeginTurn() { deadline = deps.clock.MonotonicNow() + kTimeout; }
 
   /// True once there is nothing more to do.
@@ -266,11 +284,13 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     CapacityStatus status;
     status.policy = headroom.policy;
     status.mechanism = headroom.mechanism;
-    Handle(headroom, status);
+    Handle(headroom, status, Purpose::kEmpty);
     return status.error.empty() && status.there == 0;
   }
 
-  void Handle(const Headroom& headroom, CapacityStatus& status) {
+  enum class Purpose : std::uint8_t { kKeep, kEmpty };
+
+  void Handle(const Headroom& headroom, CapacityStatus& status, Purpose purpose) {
     status.object = ObjectOf(headroom);
     if (status.object.empty() || !status.error.empty()) return;
     if (client == nullptr) {
@@ -280,7 +300,11 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     const auto last = written.find(headroom.policy);
     if (last != written.end()) status.written = last->second;
     const Status done = Guarded([&]() -> Status {
-      status.mechanism == Mechanism::kBuffer ? Buffer(headroom, status) : Request(headroom, status);
+      if (status.mechanism == Mechanism::kBuffer) {
+        Buffer(headroom, status, purpose);
+      } else {
+        Request(headroom, status);
+      }
       return {};
     });
     if (!done) status.error = done.error().message;
@@ -300,15 +324,18 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     }
   }
 
-  void Buffer(const Headroom& headroom, CapacityStatus& status) {
+  void Buffer(const Headroom& headroom, CapacityStatus& status, Purpose purpose) {
     const Wish pod{TemplateOf(headroom), Marked(Plain(capacity::PodTemplate(headroom)), "")};
     const Wish buffer{BufferOf(headroom),
                       Marked(Plain(capacity::CapacityBuffer(headroom)), "replicas")};
-    // The template first: a buffer without one is an error of the autoscaler's.
-    if (!Bring(pod, headroom, status, nullptr)) return;
+    // The template first: a buffer without one is an error of the autoscaler's. Of a buffer that is
+    // emptied it may have become another object's.
+    if (purpose == Purpose::kKeep && !Bring(pod, headroom, status, nullptr)) return;
     json live;
     if (!Bring(buffer, headroom, status, &live)) return;
-    if (!live.is_null()) status.there = Integer(Find(live, {"spec", "replicas"}));
+    if (live.is_null()) return;
+    status.there = Integer(Find(live, {"spec", "replicas"}));
+    if (*status.there > 0) rooms.push_back(ReadRoom(live, headroom.policy));
   }
 
   void Request(const Headroom& headroom, CapacityStatus& status) {
@@ -316,7 +343,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
                              {.labels = LabelSelector(headroom), .fields = ""},
                              deadline,
                              stop.get_token());
-    if (!list) return Fault(list.error(), status);
+    if (!list) return ReadFault(list.error(), status);
     std::string kept;
     std::int64_t most = 0;
     for (const json& request : list->items) {
@@ -324,6 +351,11 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
       if (IsOver(request, deps.clock.WallNow()) || count <= most) continue;
       most = count;
       kept = Text(request, {"metadata", "name"});
+    }
+    for (json& request : list->items) {
+      if (Text(request, {"metadata", "name"}) != kept) continue;
+      request["kind"] = "ProvisioningRequest";  // which lists leave out
+      rooms.push_back(ReadRoom(request, headroom.policy));
     }
     status.there = most;
     const bool anew = headroom.executors > most;
@@ -366,7 +398,7 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   bool Bring(const Wish& wish, const Headroom& headroom, CapacityStatus& status, json* live) {
     auto found = client->Get(wish.resource, deadline, stop.get_token());
     if (!found && found.error().reason != Reason::kNotFound) {
-      Fault(found.error(), status);
+      ReadFault(found.error(), status);
       return false;
     }
     const std::string what = Text(wish.desired, {"kind"}) + " " + wish.resource.name;
@@ -418,16 +450,31 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
     }
   }
 
+  /// Reads pass no webhook: one that takes too long is the API server's trouble, and so
+  /// everybody's.
+  void ReadFault(const kubernetes::ApiError& error, CapacityStatus& status) {
+    Fault(error, status);
+    if (error.error.code != ErrorCode::kDeadlineExceeded) return;
+    client = nullptr;
+    no_client = status.error;
+  }
+
   void Explain(const std::vector<Headroom>& headrooms, std::vector<CapacityStatus>& next) {
     BeginTurn();
     ClusterQuestion question;
-    for (const Headroom& headroom : headrooms) question.namespaces.insert(headroom.name_space);
+    for (const Headroom& headroom : headrooms) {
+      question.namespaces.insert(headroom.name_space);
+      if (headroom.mechanism == Mechanism::kBuffer && headroom.executors > 0) {
+        question.buffers.insert(headroom.name_space);
+      }
+    }
     question.status_namespace = config.expander.status_namespace;
     question.status_config_map = config.expander.status_config_map;
     ClusterAnswer answer =
         ObserveCluster(*client, question, deps.clock.WallNow(), deadline, stop.get_token());
     // Those remembered from earlier statuses, too.
     if (deps.failures) answer.view.failures.merge(deps.failures());
+    answer.view.rooms = rooms;
     const capacity::OwnView own = deps.own ? deps.own() : capacity::OwnView{};
     for (std::size_t i = 0; i < headrooms.size(); ++i) {
       next[i].missing = capacity::Diagnose(answer.view, headrooms[i], config.node_shapes, own);
@@ -444,8 +491,9 @@ struct CapacityController::Core : std::enable_shared_from_this<CapacityControlle
   capacity::CapacityConfig config;
   kubernetes::Client* client = nullptr;  ///< null: see no_client
   std::string no_client;
-  MonoTime deadline{};    ///< of the turn in progress
-  CapacityGauges gauges;  ///< of the newest round that ended
+  std::vector<capacity::RoomObject> rooms;  ///< that ask for any
+  MonoTime deadline{};                      ///< of the turn in progress
+  CapacityGauges gauges;                    ///< of the newest round that ended
   std::map<std::string, WallTime> written;
   std::map<std::string, Headroom> placed;   ///< what may be in the cluster, by ObjectOf
   std::map<std::string, std::string> told;  ///< errors that the log names, by ObjectOf

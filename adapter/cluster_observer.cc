@@ -100,7 +100,7 @@ class Observer {
              if (auto pending = ReadPod(pod)) out.push_back(*std::move(pending));
            });
       Read("resourcequotas", name_space, "", answer_.view.quotas, ReadQuota);
-      if (answer_.view.pods.size() == before) continue;
+      if (answer_.view.pods.size() == before && !question.buffers.contains(name_space)) continue;
       // There may be thousands of others.
       constexpr std::array<const char*, 3> kReasons{
           "NotTriggerScaleUp", "TriggeredScaleUp", "FailedScaleUp"};
@@ -110,6 +110,10 @@ class Observer {
     }
     if (!answer_.view.pods.empty() && !question.status_namespace.empty()) {
       Status(question);
+      // Of whole node groups it tells there.
+      for (const char* reason : {"FailedToScaleUpGroup", "ScaleUpTimedOut"}) {
+        if (!Events(question.status_namespace, reason)) break;
+      }
     }
     return std::move(answer_);
   }
@@ -184,6 +188,25 @@ class Observer {
 };
 
 }  // namespace
+
+capacity::RoomObject ReadRoom(const json& object, const std::string& policy) {
+  capacity::RoomObject room{.policy = policy,
+                            .kind = Text(object, {"kind"}),
+                            .name = Text(object, {"metadata", "name"}),
+                            .created = TimeOf(object, {"metadata", "creationTimestamp"}),
+                            .conditions = {}};
+  const json* conditions = Find(object, {"status", "conditions"});
+  if (conditions == nullptr || !conditions->is_array()) return room;
+  for (const json& condition : *conditions) {
+    const std::string status = Text(condition, {"status"});
+    if (status != "True" && status != "False") continue;
+    room.conditions.push_back({.type = Text(condition, {"type"}),
+                               .holds = status == "True",
+                               .reason = Text(condition, {"reason"}),
+                               .message = Text(condition, {"message"})});
+  }
+  return room;
+}
 
 ClusterAnswer ObserveCluster(kubernetes::Client& client,
                              const ClusterQuestion& question,

@@ -26,9 +26,10 @@ constexpr Duration kPatience = std::chrono::minutes(2);
 constexpr std::size_t kLongestText = 200;
 constexpr std::size_t kMostTexts = 3;
 
-constexpr std::array<std::pair<Blocker, std::string_view>, 12> kNames{
+constexpr std::array<std::pair<Blocker, std::string_view>, 13> kNames{
     {{Blocker::kQuota, "quota"},
      {Blocker::kGated, "gated"},
+     {Blocker::kRefused, "refused"},
      {Blocker::kNothingFits, "nothing_fits"},
      {Blocker::kMaximum, "maximum"},
      {Blocker::kClusterLimit, "cluster_limit"},
@@ -107,8 +108,10 @@ class Diagnosis {
 
   std::vector<Finding> Run() {
     ReadPodEvents();
+    ReadRooms();
     Quotas();
     Gates();
+    Refused();
     Shapes();
     FromEvents(Blocker::kNothingFits,
                "no node group takes such a pod",
@@ -143,15 +146,25 @@ class Diagnosis {
            " in " + headroom_.name_space;
   }
 
-  /// The newest word of the autoscaler on each pod that waits.
+  /// Who has what the evidence is of: pods, or else the buffer, whose pods nobody sees.
+  [[nodiscard]] std::string Who(const Evidence& evidence) const {
+    return evidence.pods.empty() ? "CapacityBuffer " + headroom_.name + " waits"
+                                 : Who(evidence.pods.size());
+  }
+
+  /// The newest word of the autoscaler on each pod that waits, and on the buffer.
   void ReadPodEvents() {
     std::set<std::string_view> waiting;  // all of one namespace
     for (const PendingPod* pod : pods_) waiting.insert(pod->name);
+    const bool has_buffer = HasBuffer();
     std::map<std::string, const ClusterEvent*> newest;
+    const ClusterEvent* of_buffer = nullptr;
     for (const ClusterEvent& event : view_.events) {
-      const bool of_pod = event.kind == "Pod" && event.name_space == headroom_.name_space &&
-                          waiting.contains(event.name);
-      if (!of_pod || !IsRecent(event.last)) continue;
+      if (event.name_space != headroom_.name_space || !IsRecent(event.last)) continue;
+      const bool is_buffer =
+          has_buffer && event.kind == "CapacityBuffer" && event.name == headroom_.name;
+      if (is_buffer && (of_buffer == nullptr || event.last > of_buffer->last)) of_buffer = &event;
+      if (event.kind != "Pod" || !waiting.contains(event.name)) continue;
       if (event.reason != "NotTriggerScaleUp" && event.reason != "TriggeredScaleUp" &&
           event.reason != "FailedScaleUp") {
         continue;
@@ -176,20 +189,68 @@ class Diagnosis {
         evidence.texts.try_emplace(Cut(event->message), 0);
         continue;
       }
-      for (const NoScaleUpReason& reason : NoScaleUpReasons(event->message)) {
-        Evidence& evidence = evidence_[BlockerOf(reason.text)];
-        evidence.pods.insert(pod);
-        int& groups = evidence.texts.try_emplace(reason.text, 0).first->second;
-        groups = std::max(groups, reason.groups);
+      ReadNoScaleUp(event->message, &pod);
+    }
+    // That it did trigger one says nothing of now: nodes may have come since.
+    if (of_buffer != nullptr && of_buffer->reason == "NotTriggerScaleUp") {
+      ReadNoScaleUp(of_buffer->message, nullptr);
+    }
+  }
+
+  void ReadNoScaleUp(const std::string& message, const std::string* pod) {
+    for (const NoScaleUpReason& reason : NoScaleUpReasons(message)) {
+      Evidence& evidence = evidence_[BlockerOf(reason.text)];
+      if (pod != nullptr) evidence.pods.insert(*pod);
+      int& groups = evidence.texts.try_emplace(reason.text, 0).first->second;
+      groups = std::max(groups, reason.groups);
+    }
+  }
+
+  [[nodiscard]] bool HasBuffer() const {
+    return std::any_of(view_.rooms.begin(), view_.rooms.end(), [this](const RoomObject& room) {
+      return room.policy == headroom_.policy && room.kind == "CapacityBuffer";
+    });
+  }
+
+  /// What the autoscaler's conditions on the policy's own objects come to.
+  void ReadRooms() {
+    for (const RoomObject& room : view_.rooms) {
+      if (room.policy != headroom_.policy) continue;
+      const bool is_buffer = room.kind == "CapacityBuffer";
+      if (room.conditions.empty() && view_.now - room.created >= kPatience) ignored_ = &room;
+      for (const RoomObject::Condition& condition : room.conditions) {
+        const std::string text = room.kind + " " + room.name + ": " + Cut(condition.reason) +
+                                 (condition.message.empty() ? "" : ", " + Cut(condition.message));
+        if (condition.holds) {
+          if (condition.type == "LimitedByQuotas") {
+            evidence_[Blocker::kClusterLimit].texts.try_emplace(text, 0);
+          }
+          if (condition.type == "Failed") refused_.push_back(text);
+        } else if (is_buffer ? condition.type == "ReadyForProvisioning" ||
+                                   (condition.type == "Provisioning" &&
+                                    condition.reason != "BufferIsEmpty" &&
+                                    condition.reason != "NotReadyForProvisioning")
+                             : condition.type == "Accepted" || condition.type == "Provisioned") {
+          refused_.push_back(text);
+        }
       }
     }
+  }
+
+  void Refused() {
+    if (refused_.empty()) return;
+    std::string texts;
+    for (const std::string& text : refused_) texts += (texts.empty() ? "" : "; ") + text;
+    Add(Blocker::kRefused,
+        "the autoscaler makes no room (" + texts +
+            "); mend what it names, as a rule the executor's size, its nodeSelector and "
+            "tolerations, or what node groups may grow to; it looks again by itself");
   }
 
   void FromEvents(Blocker blocker, const std::string& what, const std::string& mend) {
     const auto found = evidence_.find(blocker);
     if (found == evidence_.end()) return;
-    Add(blocker,
-        Who(found->second.pods.size()) + ": " + what + " (" + found->second.Texts() + "); " + mend);
+    Add(blocker, Who(found->second) + ": " + what + " (" + found->second.Texts() + "); " + mend);
   }
 
   /// A full quota leaves no pod to wait: executors are not even created.
@@ -263,10 +324,11 @@ class Diagnosis {
     for (const auto& [group, failure] : view_.failures) {
       evidence.texts.try_emplace(group + (failure.reason.empty() ? "" : ": " + failure.reason), 0);
     }
-    if (evidence.texts.empty() || pods_.empty()) return;
+    if (evidence.texts.empty()) return;
+    if (pods_.empty() && of_pods == evidence_.end()) return;
     Add(Blocker::kBackOff,
-        Who(pods_.size()) + ": node groups are left alone after a scale-up that failed (" +
-            evidence.Texts() +
+        (pods_.empty() ? Who(evidence) : Who(pods_.size())) +
+            ": node groups are left alone after a scale-up that failed (" + evidence.Texts() +
             "); the provider had no such machines, or a limit of yours is reached: ask it for "
             "more, or add groups of other instance types");
   }
@@ -286,6 +348,16 @@ class Diagnosis {
   }
 
   void Autoscaler() {
+    if (ignored_ != nullptr) {
+      const bool is_buffer = ignored_->kind == "CapacityBuffer";
+      return Add(Blocker::kNoAutoscaler,
+                 "nobody has looked at " + ignored_->kind + " " + ignored_->name + " for " +
+                     Age(ignored_->created) + ": a Cluster Autoscaler of " +
+                     (is_buffer ? "1.35 or newer reads it with "
+                                  "--capacity-buffer-controller-enabled and "
+                                  "--capacity-buffer-pod-injection-enabled"
+                                : "1.32 or newer reads it with --enable-provisioning-requests"));
+    }
     if (pods_.empty() || !view_.status_time || !evidence_.empty()) return;
     const std::optional<WallTime>& written = *view_.status_time;
     if (written && view_.now - *written <= kStatusOld) return;
@@ -325,8 +397,7 @@ class Diagnosis {
     const auto found = evidence_.find(Blocker::kInProgress);
     if (found == evidence_.end()) return;
     Add(Blocker::kInProgress,
-        Who(found->second.pods.size()) + " for nodes that are on their way (" +
-            found->second.Texts() + ")");
+        Who(found->second) + " for nodes that are on their way (" + found->second.Texts() + ")");
   }
 
   [[nodiscard]] WallTime OldestPod() const {
@@ -345,6 +416,8 @@ class Diagnosis {
   const OwnView& own_;
   std::vector<const PendingPod*> pods_;
   std::map<Blocker, Evidence> evidence_;
+  std::vector<std::string> refused_;
+  const RoomObject* ignored_ = nullptr;  ///< that nobody has looked at
   std::vector<Finding> findings_;
 };
 

@@ -20,6 +20,7 @@ namespace stoker::capacity {
 enum class Blocker : std::uint8_t {
   kQuota,         ///< a ResourceQuota lets no more pods be created
   kGated,         ///< pods wait for scheduling gates; the autoscaler does not look at them
+  kRefused,       ///< the autoscaler cannot use the object that asks for room, or gave it up
   kNothingFits,   ///< no node group takes such a pod
   kMaximum,       ///< node groups that would take it are at their maximum
   kClusterLimit,  ///< the autoscaler's own limits: nodes, CPU, memory, CapacityQuotas
@@ -31,8 +32,8 @@ enum class Blocker : std::uint8_t {
   kInProgress,    ///< nodes are on their way
   kUnknown,       ///< something could not be asked; never of Diagnose
 };
-/// "quota", "gated", "nothing_fits", "maximum", "cluster_limit", "back_off", "not_ready",
-/// "expander", "no_autoscaler", "cooldown", "in_progress", "unknown".
+/// "quota", "gated", "refused", "nothing_fits", "maximum", "cluster_limit", "back_off",
+/// "not_ready", "expander", "no_autoscaler", "cooldown", "in_progress", "unknown".
 std::string_view BlockerName(Blocker blocker);
 
 /// A pod without a node.
@@ -64,13 +65,29 @@ struct QuotaUse {
   std::int64_t hard_millis = 0;
 };
 
+/// An object that asks the autoscaler for room, and what that says of it.
+struct RoomObject {
+  struct Condition {
+    std::string type;  ///< "ReadyForProvisioning"
+    bool holds = false;
+    std::string reason;
+    std::string message;
+  };
+  std::string policy;
+  std::string kind;  ///< "CapacityBuffer" or "ProvisioningRequest"
+  std::string name;
+  WallTime created{};
+  std::vector<Condition> conditions;
+};
+
 /// What a cluster shows, as far as it could be asked.
 struct ClusterView {
   WallTime now{};
   std::vector<PendingPod> pods;
   std::vector<ClusterEvent> events;
   std::vector<QuotaUse> quotas;
-  GroupFailures failures;  ///< node groups that the autoscaler failed with lately
+  std::vector<RoomObject> rooms;  ///< that ask for any room
+  GroupFailures failures;         ///< node groups that the autoscaler failed with lately
   /// When the autoscaler last wrote its status; empty: there is none. Absent: it was not asked for.
   std::optional<std::optional<WallTime>> status_time;
 };

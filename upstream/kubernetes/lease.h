@@ -30,7 +30,8 @@ struct LeaseOptions {
 /// it. Wall clocks do not matter. What a holder has asked of the cluster may still arrive after it
 /// has lost the lease.
 ///
-/// Thread-safe. Requests run on `executor`, one at a time. The references outlive the object.
+/// Thread-safe. Requests run on `executor`, one at a time. The references outlive the object
+/// and the work that it posted.
 class Lease {
  public:
   struct Deps {

@@ -492,6 +492,26 @@ TEST_F(Controller, LetsOnePolicyAloneSizeAnObject) {
               HasSubstr("set policies.other.capacity.name to another"));
 }
 
+TEST_F(Controller, ANewPolicyTakesNoObjectFromAnother) {
+  Decide(5);
+  Start();
+  const PolicyView one = decisions.Policies().at(0);
+  policy::Policy other = *one.definition;
+  other.name = "adhoc";
+  other.capacity->name = "stoker-etl";
+  other.capacity->name_space = "stoker";
+  PolicyView two = one;
+  two.name = "adhoc";
+  two.definition = std::make_shared<const policy::Policy>(other);
+  two.decision = nullptr;
+  decisions.SetPolicies({two, one});
+  for (int i = 0; i < 3; ++i) Round();
+  EXPECT_EQ(Replicas(), 5);
+  EXPECT_THAT(controller->Statuses().at(0).error,
+              HasSubstr("set policies.adhoc.capacity.name to another"));
+  EXPECT_EQ(controller->Statuses().at(1).error, "");
+}
+
 TEST_F(Controller, OnePolicyThatTakesLongCostsNoOtherItsTurn) {
   Decide(5);
   const PolicyView one = decisions.Policies().at(0);
@@ -502,16 +522,45 @@ TEST_F(Controller, OnePolicyThatTakesLongCostsNoOtherItsTurn) {
   two.name = "early";
   two.definition = std::make_shared<const policy::Policy>(other);
   decisions.SetPolicies({two, one});
-  world.transport->set_handler([this, answer = cluster.Handler()](const HttpRequest& request) {
-    if (request.url.find("/namespaces/slow/") != std::string::npos) {
-      world.clock.Advance(CapacityController::kTimeout);
-    }
-    return answer(request);
-  });
+  std::string slow = "PATCH";
+  world.transport->set_handler(
+      [&, answer = cluster.Handler()](const HttpRequest& request) -> Result<HttpResponse> {
+        if (request.method == slow && request.url.find("/namespaces/slow/") != std::string::npos) {
+          world.clock.Advance(CapacityController::kTimeout);
+          return Fail(ErrorCode::kDeadlineExceeded, "no answer in time");
+        }
+        return answer(request);
+      });
   Start();
-  EXPECT_NE(controller->Statuses().at(0).error, "");
+  EXPECT_THAT(controller->Statuses().at(0).error, HasSubstr("no answer in time"));
   EXPECT_EQ(controller->Statuses().at(1).error, "");
   EXPECT_EQ(Replicas(), 5);
+  // Without the API server nobody is kept waiting for his turn to fail.
+  slow = "GET";
+  const MonoTime before = world.clock.MonotonicNow();
+  Round();
+  EXPECT_LE(world.clock.MonotonicNow() - before,
+            CapacityController::kEvery + CapacityController::kTimeout);
+  EXPECT_THAT(controller->Statuses().at(1).error, HasSubstr("no answer in time"));
+  EXPECT_EQ(Replicas(), 5);
+}
+
+// Both mechanisms share the name of the PodTemplate.
+TEST_F(Controller, LeavesThePodTemplateToWhatReplacesTheBuffer) {
+  Decide(5);
+  Start();
+  config.mechanism = Mechanism::kProvisioningRequest;
+  Decide(5);
+  policy::Policy larger = *decisions.Policies().at(0).definition;
+  larger.capacity->executor->memory_bytes = 30 * kGiB;
+  PolicyView view = decisions.Policies().at(0);
+  view.definition = std::make_shared<const policy::Policy>(larger);
+  decisions.SetPolicies({view});
+  Round();
+  EXPECT_EQ(Replicas(), 0);
+  EXPECT_EQ(cluster.Find(
+                kTemplate)["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"],
+            "30Gi");
 }
 
 TEST_F(Controller, OutlivesARoundThatThrows) {
@@ -552,6 +601,58 @@ TEST_F(Controller, SaysWhyExecutorsHaveNoNodes) {
   Start();
   ASSERT_EQ(Status().missing.size(), 1U);
   EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kMaximum);
+}
+
+TEST_F(Controller, SaysWhatTheAutoscalerSaysOfItsObjects) {
+  Decide(5);
+  Start();
+  EXPECT_THAT(Status().missing, IsEmpty());
+  json buffer = cluster.Find(kBuffer);
+  buffer["status"]["conditions"] = json::array({{{"type", "ReadyForProvisioning"},
+                                                 {"status", "False"},
+                                                 {"reason", "error"},
+                                                 {"message", "no such PodTemplate"}}});
+  cluster.Put(kBuffer, buffer, "cluster-autoscaler");
+  cluster.Put({"", "v1", "events", "stoker", "stoker-etl.1"},
+              {{"apiVersion", "v1"},
+               {"kind", "Event"},
+               {"metadata", {{"name", "stoker-etl.1"}, {"namespace", "stoker"}}},
+               {"involvedObject",
+                {{"kind", "CapacityBuffer"}, {"namespace", "stoker"}, {"name", "stoker-etl"}}},
+               {"reason", "NotTriggerScaleUp"},
+               {"message", "pod didn't trigger scale-up: 1 max node group size reached"},
+               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  Round();
+  ASSERT_EQ(Status().missing.size(), 2U);
+  EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kRefused);
+  EXPECT_THAT(Status().missing[0].message, HasSubstr("no such PodTemplate"));
+  EXPECT_EQ(Status().missing[1].blocker, capacity::Blocker::kMaximum);
+}
+
+TEST_F(Controller, SaysWhatFailedOfWholeNodeGroups) {
+  cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
+              {{"apiVersion", "v1"},
+               {"kind", "Pod"},
+               {"metadata",
+                {{"name", "exec-1"},
+                 {"namespace", "stoker"},
+                 {"creationTimestamp", "2026-01-04T23:50:00Z"}}},
+               {"spec", json::object()},
+               {"status", {{"phase", "Pending"}}}});
+  cluster.Put({"", "v1", "events", "kube-system", "status.1"},
+              {{"apiVersion", "v1"},
+               {"kind", "Event"},
+               {"metadata", {{"name", "status.1"}, {"namespace", "kube-system"}}},
+               {"involvedObject",
+                {{"kind", "ConfigMap"}, {"namespace", "kube-system"}, {"name", "status"}}},
+               {"reason", "ScaleUpTimedOut"},
+               {"message", "Nodes added to group spot-m5-a failed to register within 15m2s"},
+               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  Decide(5);
+  Start();
+  ASSERT_GE(Status().missing.size(), 1U);
+  EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kBackOff);
+  EXPECT_THAT(Status().missing[0].message, HasSubstr("spot-m5-a failed to register"));
 }
 
 TEST_F(Controller, GoesOnWithoutWhatItMayNotSee) {

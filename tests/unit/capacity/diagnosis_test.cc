@@ -160,6 +160,84 @@ TEST(Diagnose, AddsWhatTheAutoscalerFailedWith) {
   EXPECT_TRUE(Diagnose(view, Executors(), {}, {}).empty()) << "nobody waits for those groups";
 }
 
+RoomObject Buffer(std::vector<RoomObject::Condition> conditions) {
+  return {.policy = "etl",
+          .kind = "CapacityBuffer",
+          .name = "stoker-etl",
+          .created = kNow - minutes(5),
+          .conditions = std::move(conditions)};
+}
+
+// The pods of a buffer are in the autoscaler's head alone.
+TEST(Diagnose, HearsWhatTheAutoscalerSaysOfABuffer) {
+  ClusterView view;
+  view.now = kNow;
+  view.rooms = {Buffer({{"ReadyForProvisioning", true, "AttributesSetSuccessfully", ""},
+                        {"Provisioning", true, "FakePodsInjected", ""}})};
+  EXPECT_TRUE(Diagnose(view, Executors(), {}, {}).empty());
+  view.events = {Event("NotTriggerScaleUp",
+                       "pod didn't trigger scale-up: 2 max node group size reached, 1 in backoff "
+                       "after failed scale-up",
+                       "stoker-etl")};
+  view.events[0].kind = "CapacityBuffer";
+  const std::vector<Finding> findings = Diagnose(view, Executors(), {}, {});
+  ASSERT_EQ(Names(findings), (Strings{"maximum", "back_off"}));
+  for (const Finding& finding : findings) {
+    EXPECT_NE(finding.message.find("CapacityBuffer stoker-etl waits: "), std::string::npos)
+        << finding.message;
+  }
+  ClusterEvent later = view.events[0];
+  later.reason = "TriggeredScaleUp";
+  later.last = kNow;
+  view.events.push_back(later);
+  EXPECT_TRUE(Diagnose(view, Executors(), {}, {}).empty()) << "nodes came, or are on their way";
+  view.events.pop_back();
+  view.rooms[0].policy = "other";
+  EXPECT_TRUE(Diagnose(view, Executors(), {}, {}).empty());
+}
+
+TEST(Diagnose, ReadsTheConditionsOfABuffer) {
+  ClusterView view;
+  view.now = kNow;
+  const auto names = [&](std::vector<RoomObject::Condition> conditions) {
+    view.rooms = {Buffer(std::move(conditions))};
+    return Names(Diagnose(view, Executors(), {}, {}));
+  };
+  EXPECT_EQ(names({}), (Strings{"no_autoscaler"}));
+  EXPECT_EQ(names({{"ReadyForProvisioning", false, "error", "no such PodTemplate"}}),
+            (Strings{"refused"}));
+  EXPECT_EQ(names({{"Provisioning", false, "FailedToMakeFakePods", ""}}), (Strings{"refused"}));
+  EXPECT_EQ(names({{"Provisioning", false, "BufferIsEmpty", ""}}), (Strings{}));
+  EXPECT_EQ(names({{"LimitedByQuotas", true, "", "of 8 replicas 3 fit"}}),
+            (Strings{"cluster_limit"}));
+  EXPECT_EQ(names({{"LimitedByQuotas", false, "", ""}}), (Strings{}));
+  view.rooms[0].conditions.clear();
+  view.rooms[0].created = kNow - minutes(1);
+  EXPECT_TRUE(Diagnose(view, Executors(), {}, {}).empty()) << "it may be looked at soon";
+}
+
+TEST(Diagnose, ReadsTheConditionsOfAProvisioningRequest) {
+  ClusterView view;
+  view.now = kNow;
+  const auto found = [&](std::vector<RoomObject::Condition> conditions) {
+    view.rooms = {Buffer(std::move(conditions))};
+    view.rooms[0].kind = "ProvisioningRequest";
+    view.rooms[0].name = "stoker-etl-8";
+    return Diagnose(view, Executors(), {}, {});
+  };
+  EXPECT_EQ(Names(found({})), (Strings{"no_autoscaler"}));
+  EXPECT_TRUE(found({{"Accepted", true, "", ""}, {"Provisioned", true, "", ""}}).empty());
+  const auto findings =
+      found({{"Accepted", true, "", ""},
+             {"Provisioned", false, "CapacityIsNotFound", "Capacity is not found"}});
+  ASSERT_EQ(Names(findings), (Strings{"refused"}));
+  EXPECT_NE(findings[0].message.find(
+                "ProvisioningRequest stoker-etl-8: CapacityIsNotFound, Capacity is not found"),
+            std::string::npos)
+      << findings[0].message;
+  EXPECT_EQ(Names(found({{"Failed", true, "FailedToBookCapacity", ""}})), (Strings{"refused"}));
+}
+
 TEST(Diagnose, SeesAFullQuotaThoughNoPodWaits) {
   ClusterView view;
   view.now = kNow;

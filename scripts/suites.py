@@ -347,12 +347,20 @@ def custom_resources():
     return [f"{start}{name}.yaml" for start, names in definitions.items() for name in names]
 
 
+def oldest_keda():
+    """Files with the CustomResourceDefinitions of the oldest KEDA that the documents say will do."""
+    with open("docs/how-to/install.md", encoding="utf-8") as file:
+        version = re.search(r"\[KEDA\]\(\S+\) (\d+\.\d+) or later", file.read())[1]
+    bases = f"{go_module(f'github.com/kedacore/keda/v2@v{version}.0')}/config/crd/bases"
+    return [f"{bases}/keda.sh_{name}.yaml" for name in ("scaledobjects", "scaledjobs", "triggerauthentications")]
+
+
 def charts():
     """What real helm makes of the charts: whether clusters take it, and Stoker and Spark start on it."""
     build("dev", "stoker", "rightsize")
     java_home()
     kubernetes = go_module(required_module(CLUSTER, "k8s.io/kubernetes"))
-    schemas = [f"{kubernetes}/api/openapi-spec/swagger.json", *custom_resources()]
+    schemas = [f"{kubernetes}/api/openapi-spec/swagger.json", *custom_resources(), *oldest_keda()]
     helm = go_tool(HELM)
     count = count_script(["tests/charts/stoker_test.py", helm, *schemas], schema_packages())
     count.add(count_script(["tests/charts/spark_connect_test.py", helm, os.path.abspath("build/dev/cli/rightsize"),

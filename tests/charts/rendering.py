@@ -30,7 +30,8 @@ def same(name, actual, expected):
 
 
 class Schemas:
-    """Schemas of objects by (apiVersion, kind); a key that a schema does not name is an error."""
+    """Schemas of objects by (apiVersion, kind): all that there are, of an operator's newest and oldest release. A key that one does
+    not name is an error."""
 
     def __init__(self, kubernetes, crds):
         with open(kubernetes, encoding="utf-8") as file:
@@ -40,7 +41,7 @@ class Schemas:
         for name, definition in self.definitions.items():
             for kind in definition.get("x-kubernetes-group-version-kind", []):
                 version = f"{kind['group']}/{kind['version']}".removeprefix("/")
-                self.by_kind[version, kind["kind"]] = {"$ref": f"#/definitions/{name}"}
+                self.by_kind[version, kind["kind"]] = [{"$ref": f"#/definitions/{name}"}]
         for path in crds:
             with open(path, encoding="utf-8") as file:
                 spec = yaml.load(file, yaml.CSafeLoader)["spec"]
@@ -48,7 +49,7 @@ class Schemas:
                 schema = version["schema"]["openAPIV3Schema"]
                 schema["properties"]["metadata"] = {
                     "$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
-                self.by_kind[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = self.strict(schema)
+                self.by_kind.setdefault((f"{spec['group']}/{version['name']}", spec["names"]["kind"]), []).append(self.strict(schema))
         self.definitions = {name: self.strict(definition) for name, definition in self.definitions.items()}
 
     def strict(self, schema):
@@ -66,17 +67,17 @@ class Schemas:
         return made
 
     @functools.lru_cache(maxsize=None)
-    def validator(self, version, kind):
-        schema = self.by_kind.get((version, kind))
-        return schema and jsonschema.Draft7Validator({**schema, "definitions": self.definitions})
+    def validators(self, version, kind):
+        return [jsonschema.Draft7Validator({**schema, "definitions": self.definitions})
+                for schema in self.by_kind.get((version, kind), [])]
 
     def problem(self, thing):
         """The first thing wrong with an object, or ""."""
         name = f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
-        validator = self.validator(thing.get("apiVersion"), thing.get("kind"))
-        if validator is None:
+        validators = self.validators(thing.get("apiVersion"), thing.get("kind"))
+        if not validators:
             return f"{name}: no schema for {thing.get('apiVersion')}"
-        for error in validator.iter_errors(thing):
+        for error in (error for validator in validators for error in validator.iter_errors(thing)):
             return f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message[:300]}"
         return ""
 

@@ -496,6 +496,9 @@ def documents():
         version = file.read().strip()
     with open(f"{CHART}/Chart.yaml", encoding="utf-8") as file:
         same("appVersion is Stoker's version", yaml.safe_load(file)["appVersion"], version)
+    with open(f"{CHART}/README.md", encoding="utf-8") as readme, open(SHOWING[0], encoding="utf-8") as install:
+        same("README.md and install.md name the same oldest KEDA", re.search(r"KEDA (\d+\.\d+)", readme.read())[1],
+             re.search(r"\[KEDA\]\(\S+\) (\d+\.\d+) or later", install.read())[1])
 
 
 def main():

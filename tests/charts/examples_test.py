@@ -84,6 +84,9 @@ def example(folder, schemas, kinds):
           any(thing["kind"] in ("ScaledObject", "ScaledJob") for thing in objects), "none")
     report(f"{name}: objects fit their schemas", schemas.problem_of(objects))
     report(f"{name}: triggers and their authentication", references(objects))
+    for workers in (thing["spec"]["workerSpec"]["statefulSetSpec"]["template"] for thing in objects if thing["kind"] == "SparkCluster"):
+        same(f"{name}: Stoker's expander knows its workers", workers.get("metadata", {}).get("labels"),
+             {"stoker/stands-in-for": "executor"})
     targets = {thing["spec"]["scaleTargetRef"].get("kind", "Deployment") for thing in objects
                if thing["kind"] == "ScaledObject"}
     same(f"{name}: its targets can be scaled", targets - kinds, set())

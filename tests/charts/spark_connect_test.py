@@ -66,7 +66,9 @@ def scenario(name, objects, schemas):
 
 
 def scaled(objects, folder):
-    """Stoker finds nothing wrong with the ScaledObject."""
+    """Stoker finds nothing wrong with the ScaledObject, which names the authentication of the values."""
+    same("the ScaledObject's authentication", one(objects, "ScaledObject")["spec"]["triggers"][0]["authenticationRef"],
+         {"kind": "ClusterTriggerAuthentication", "name": "stoker"})
     path = f"{folder}/scaledobject.yaml"
     with open(path, "w", encoding="utf-8") as file:
         yaml.safe_dump(one(objects, "ScaledObject"), file)

@@ -398,6 +398,12 @@ def odd_values(folder):
     same("sizes are written as Kubernetes reads them", pod["containers"][0]["resources"]["requests"],
          {"cpu": "4", "memory": "18Gi", "ephemeral-storage": "20Gi"})
     same("a policy's name is a text", one(objects, "ScaledObject")["spec"]["triggers"][0]["metadata"]["policy"], "on")
+    named = f"{folder}/named.yaml"
+    with open(named, "w", encoding="utf-8") as file:
+        file.write("placeholders: {authentication: 'off', authenticationKind: ClusterTriggerAuthentication}")
+    same("placeholders take a ClusterTriggerAuthentication, whatever its name",
+         one(render(path, named), "ScaledObject")["spec"]["triggers"][0]["authenticationRef"],
+         {"kind": "ClusterTriggerAuthentication", "name": "off"})
     same("Recreate has no rollingUpdate", one(objects, "Deployment", "stoker")["spec"]["strategy"], {"type": "Recreate"})
 
 

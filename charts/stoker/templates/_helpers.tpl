@@ -262,7 +262,7 @@ server:
 {{- fail (printf "config.policies.%s.capacity.namespace: the policy's namespaces do not allow %s, where its placeholders would be" $name $told.namespace) -}}
 {{- end -}}
 {{- if and (eq $told.mechanism "placeholder") $.Values.tls.enabled (not $.Values.placeholders.authentication) -}}
-{{- fail (printf "placeholders.authentication: with tls.enabled, name a TriggerAuthentication with Stoker's CA in the namespace %s" $told.namespace) -}}
+{{- fail (printf "placeholders.authentication: with tls.enabled, name a TriggerAuthentication with Stoker's CA in the namespace %s, or a ClusterTriggerAuthentication" $told.namespace) -}}
 {{- end -}}
 {{- if and (eq $told.mechanism "placeholder") (or (not (dig "executor" "cpu" "" $told)) (not (dig "executor" "memory" "" $told))) -}}
 {{- fail (printf "config.policies.%s.capacity.executor: set cpu and memory, as big as a placeholder is to be; or placeholders.create: false, and apply what `stoker hints --format placeholder` prints" $name) -}}

@@ -62,6 +62,9 @@ def scenario(name, objects, schemas):
           all(selector.items() <= pod["metadata"]["labels"].items()
               and not selector.items() <= {**executor["metadata"]["labels"], "spark-role": "executor"}.items()
               for selector in selectors), selectors)
+    bound = one(objects, "RoleBinding")
+    same(f"{name}: the account that servers use has the rights", bound and bound["subjects"][0]["name"],
+         pod["spec"]["serviceAccountName"] if name != "everything" else None)
     same(f"{name}: KEDA alone says how many servers", "replicas" in deployment["spec"], one(objects, "ScaledObject") is None)
 
 

@@ -175,6 +175,11 @@ def main():
         name = os.path.basename(path).removesuffix(".yaml").removesuffix("-values")
         report(f"{name}: helm lint", HELM.lint(CHART, path))
         scenario(name, render(path), schemas)
+    for name in ("development", "cost-optimized"):
+        conf = properties(render(f"{CHART}/presets/{name}.yaml"))
+        same(f"{name}: idle executors go, with shuffle and cached data too",
+             [conf.get(f"spark.dynamicAllocation.{key}") for key in ("shuffleTracking.timeout", "cachedExecutorIdleTimeout")],
+             ["15m", "15m"])
     sized(rightsize, "--data-size", "5TB", "--pyspark", "--off-heap", "2g")
     sized(rightsize, "--data-size", "10GB", "--workload", "streaming")
     spot = sized(rightsize, "--data-size", "100GB", "--spot", "--node-type", "m5.4xlarge")

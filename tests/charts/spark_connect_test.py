@@ -62,6 +62,9 @@ def scenario(name, objects, schemas):
           all(selector.items() <= pod["metadata"]["labels"].items()
               and not selector.items() <= {**executor["metadata"]["labels"], "spark-role": "executor"}.items()
               for selector in selectors), selectors)
+    events = [volume["emptyDir"].get("sizeLimit") for volume in pod["spec"]["volumes"] if volume["name"] == "events"]
+    same(f"{name}: event logs in the pod cannot fill the node's disk", events,
+         ["10Gi"] if properties(objects)["spark.eventLog.dir"].startswith("file:") else [])
     bound = one(objects, "RoleBinding")
     same(f"{name}: the account that servers use has the rights", bound and bound["subjects"][0]["name"],
          pod["spec"]["serviceAccountName"] if name != "everything" else None)

@@ -52,6 +52,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether event logs go to a folder of the pod: "true" or "". */}}
+{{- define "spark-connect.logsInPod" -}}
+{{- if and .Values.eventLog.enabled (not .Values.eventLog.dir) -}}true{{- end -}}
+{{- end -}}
+
 {{/*
 spark-defaults.conf. Keys are sorted; sparkConf counts most. With useDriverPodIP, on by default since Spark 4.3, executors would
 be told the address that the driver binds to, 0.0.0.0, and dial themselves; spark.driver.host is the pod's IP anyway.

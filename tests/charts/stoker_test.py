@@ -235,6 +235,9 @@ def scenario(name, values, schemas, folder):
     report(f"{name}: what the notes show fits its schema", schemas.problem_of(manifests))
     policies = yaml.safe_load(one(objects, "ConfigMap", workload(objects)["metadata"]["name"])["data"][
         "stoker.yaml"])["policies"]
+    check(f"{name}: notes say first that an image is missing, if it is",
+          text.lstrip().startswith("No image") == (workload(objects)["spec"]["template"]["spec"]["containers"][0]["image"].startswith("stoker:")),
+          text[:200])
     if policies:  # else the notes say first to add one
         with open(f"{folder}/{name}/scaledobject.yaml", "w", encoding="utf-8") as file:
             file.write("---\n".join(documents))

@@ -479,7 +479,7 @@ def network(objects, capacity):
     same("network: replicas and Prometheus reach port 8080", len(by_port.get("http") or []), 2)
 
 
-def carries(objects):
+def carries(objects, folder):
     """Alerts and dashboards come out as they are made, the alerts with links to their runbook."""
     done = subprocess.run([f"{ROOT}/scripts/chart-files", "--check"], capture_output=True, text=True, check=False)
     report("files: as dashboards/ has them", done.stderr)
@@ -490,6 +490,12 @@ def carries(objects):
                 "groups"]
     made = one(objects, "PrometheusRule")["spec"]["groups"]
     same("files: alerts", [group for group in made if group["name"] != "own"], groups)
+    path = f"{folder}/unread.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("monitoring: {prometheusRule: {enabled: true}}")
+    for rule in (rule for group in groups for rule in group["rules"]):
+        rule.get("annotations", {}).pop("runbook_url", None)
+    same("files: alerts without a link, where nobody says to what", one(render(path), "PrometheusRule")["spec"]["groups"], groups)
     check("files: the values' own alerts", any(group["name"] == "own" for group in made), made)
     boards = {}
     for path in glob.glob(f"{ROOT}/dashboards/out/*.json"):
@@ -529,7 +535,7 @@ def main():
         refuses(folder)
         odd_values(folder)
         under_a_parent(folder)
-        carries(scenarios["monitoring"])
+        carries(scenarios["monitoring"], folder)
         documents()
         starts(tempfile.mkdtemp(dir=folder), hours)
         starts_with_tls(tempfile.mkdtemp(dir=folder), hours)

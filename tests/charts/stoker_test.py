@@ -444,7 +444,7 @@ def rights(scenarios):
         "reports": {"pods": "list", "events/resourcequotas": "list", "podtemplates": "get create patch",
                     "provisioningrequests": "list create delete"},
         "kube-system": {"configmaps/cluster-autoscaler-status": "get", "events": "list"},
-        "stoker": {"leases": "get create update"}})
+        "stoker": {"leases/stoker-capacity": "get update", "leases": "create"}})
     same("no other right in the cluster", [name for name, found in held.items() if found],
          [name for name in scenarios
           if name in ("capacity", "everything", "spark-discovery", "cluster-autoscaler.md expander-values")])

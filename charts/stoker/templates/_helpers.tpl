@@ -173,8 +173,11 @@ app.kubernetes.io/component: adapter
 {{- end -}}
 {{- if $written -}}
 {{- $namespace := dig "lease" "namespace" .Release.Namespace $capacity -}}
-{{- $rule := dict "apiGroups" (list "coordination.k8s.io") "resources" (list "leases") "verbs" (list "get" "create" "update") -}}
-{{- $_ := set $rights $namespace (append (dig $namespace list $rights) $rule) -}}
+{{- $leases := dict "apiGroups" (list "coordination.k8s.io") "resources" (list "leases") -}}
+{{- $own := merge (dict "resourceNames" (list (dig "lease" "name" "stoker-capacity" $capacity)) "verbs" (list "get" "update")) $leases -}}
+{{- /* Who creates has no name to be held to. */ -}}
+{{- $create := merge (dict "verbs" (list "create")) $leases -}}
+{{- $_ := set $rights $namespace (concat (dig $namespace list $rights) (list $own $create)) -}}
 {{- end -}}
 
 {{- /* Which groups failed lately, as the autoscaler writes it down, and what it says of itself. */ -}}

@@ -37,6 +37,7 @@ CLUSTER_PROGRAMS = {  # folder with the go.mod, package
     "etcd": (CLUSTER, "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": (CLUSTER, "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-scheduler": (CLUSTER, "k8s.io/kubernetes/cmd/kube-scheduler"),
+    "kubectl": (CLUSTER, "k8s.io/kubernetes/cmd/kubectl"),
     "cluster-autoscaler": (f"{CLUSTER}/autoscaler", "k8s.io/autoscaler/cluster-autoscaler"),
     "cloud": (f"{CLUSTER}/autoscaler", "./cloud"),
 }
@@ -385,6 +386,7 @@ def cluster():
     count = gtest_count(report) if os.path.exists(report) else Count(failed=1)
     count.add(count_script([f"{CLUSTER}/charts_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
     count.add(count_script([f"{CLUSTER}/capacity_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
+    count.add(count_script([f"{CLUSTER}/runbook_test.py", go_tool(HELM), programs, *custom_resources()], schema_packages()))
     count.add(count_script([f"{CLUSTER}/autoscaler_test.py", go_tool(HELM), programs], schema_packages()))
     return count
 

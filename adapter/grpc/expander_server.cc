@@ -18,7 +18,7 @@ constexpr int kMaxRequestBytes = 128 << 20;  // what the autoscaler itself takes
 constexpr Duration kMaxConnectionAge = std::chrono::minutes(30);
 // Nobody shows a certificate here: what is received must not take the memory of KEDA's port. The
 // autoscaler asks one question at a time.
-constexpr std::size_t kMaxReceiving = 256U << 20U;
+constexpr std::size_t kMaxReceiving = 144U << 20U;
 constexpr int kMaxStreamsPerConnection = 2;
 
 }  // namespace

@@ -142,6 +142,26 @@ TEST(Expander, BacksOffFromGroupsThatFailedLately) {
   EXPECT_THAT(Why(nothing_else, "spot"), HasSubstr("failed lately, as all that are left"));
 }
 
+TEST(Expander, NamesTheRuleOfEachOption) {
+  const auto rules = [](const Choice& choice) {
+    std::vector<std::string> names;
+    for (const Verdict& verdict : choice.verdicts) names.emplace_back(RuleName(verdict.rule));
+    return names;
+  };
+  EXPECT_THAT(
+      rules(ChooseNow({Option("cheap", "m5.2xlarge", true, 5, {Executors(5)}),
+                       Option("dear", "r5.2xlarge", true, 5, {Executors(5)}),
+                       Option("od", "m5.2xlarge", false, 5, {Executors(5)}),
+                       Option("failed", "m5.2xlarge", true, 5, {Executors(5)}),
+                       Option("mixed", "m5.2xlarge", true, 5, {Executors(5), Others(1)})},
+                      {{"failed", {.last = kNow - minutes(1), .reason = "OutOfResource"}}})),
+      ElementsAre("chosen", "costs_more", "not_spot", "failed", "left_alone"));
+  EXPECT_THAT(rules(ChooseNow({Option("od", "m5.2xlarge", false, 1, {Drivers(1)}),
+                               Option("spot", "m5.2xlarge", true, 1, {Drivers(1)}),
+                               Option("executors", "m5.2xlarge", false, 1, {Executors(1)})})),
+              ElementsAre("chosen", "spot", "takes_no_driver"));
+}
+
 TEST(Expander, PodsThatAreNotSparksAreLeftAlone) {
   const std::vector<ExpanderOption> options{Option("a", "m5.2xlarge", false, 1, {Others(1)}),
                                             Option("b", "m5.24xlarge", true, 1, {Others(1)})};

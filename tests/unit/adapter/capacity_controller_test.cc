@@ -102,6 +102,32 @@ struct Controller : ::testing::Test {
                             .definition = std::make_shared<const policy::Policy>(policy),
                             .decision = decision}});
   }
+  void PutPendingPod() {
+    cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
+                {{"apiVersion", "v1"},
+                 {"kind", "Pod"},
+                 {"metadata",
+                  {{"name", "exec-1"},
+                   {"namespace", "stoker"},
+                   {"creationTimestamp", "2026-01-04T23:50:00Z"}}},
+                 {"spec", json::object()},
+                 {"status", {{"phase", "Pending"}}}});
+  }
+  /// A minute before the start, of an object in that namespace.
+  void PutEvent(const std::string& name_space,
+                const std::string& kind,
+                const std::string& name,
+                const std::string& reason,
+                const std::string& message) {
+    cluster.Put({"", "v1", "events", name_space, name + ".1"},
+                {{"apiVersion", "v1"},
+                 {"kind", "Event"},
+                 {"metadata", {{"name", name + ".1"}, {"namespace", name_space}}},
+                 {"involvedObject", {{"kind", kind}, {"namespace", name_space}, {"name", name}}},
+                 {"reason", reason},
+                 {"message", message},
+                 {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  }
   void Round() { world.clock.Advance(CapacityController::kEvery); }
   /// The policy goes from the configuration, and its hold time is over.
   void Forget() {
@@ -580,23 +606,12 @@ TEST_F(Controller, OutlivesARoundThatThrows) {
 }
 
 TEST_F(Controller, SaysWhyExecutorsHaveNoNodes) {
-  cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
-              {{"apiVersion", "v1"},
-               {"kind", "Pod"},
-               {"metadata",
-                {{"name", "exec-1"},
-                 {"namespace", "stoker"},
-                 {"creationTimestamp", "2026-01-04T23:50:00Z"}}},
-               {"spec", json::object()},
-               {"status", {{"phase", "Pending"}}}});
-  cluster.Put({"", "v1", "events", "stoker", "exec-1.1"},
-              {{"apiVersion", "v1"},
-               {"kind", "Event"},
-               {"metadata", {{"name", "exec-1.1"}, {"namespace", "stoker"}}},
-               {"involvedObject", {{"kind", "Pod"}, {"namespace", "stoker"}, {"name", "exec-1"}}},
-               {"reason", "NotTriggerScaleUp"},
-               {"message", "pod didn't trigger scale-up: 1 max node group size reached"},
-               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  PutPendingPod();
+  PutEvent("stoker",
+           "Pod",
+           "exec-1",
+           "NotTriggerScaleUp",
+           "pod didn't trigger scale-up: 1 max node group size reached");
   Decide(5);
   Start();
   ASSERT_EQ(Status().missing.size(), 1U);
@@ -613,15 +628,11 @@ TEST_F(Controller, SaysWhatTheAutoscalerSaysOfItsObjects) {
                                                  {"reason", "error"},
                                                  {"message", "no such PodTemplate"}}});
   cluster.Put(kBuffer, buffer, "cluster-autoscaler");
-  cluster.Put({"", "v1", "events", "stoker", "stoker-etl.1"},
-              {{"apiVersion", "v1"},
-               {"kind", "Event"},
-               {"metadata", {{"name", "stoker-etl.1"}, {"namespace", "stoker"}}},
-               {"involvedObject",
-                {{"kind", "CapacityBuffer"}, {"namespace", "stoker"}, {"name", "stoker-etl"}}},
-               {"reason", "NotTriggerScaleUp"},
-               {"message", "pod didn't trigger scale-up: 1 max node group size reached"},
-               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  PutEvent("stoker",
+           "CapacityBuffer",
+           "stoker-etl",
+           "NotTriggerScaleUp",
+           "pod didn't trigger scale-up: 1 max node group size reached");
   Round();
   ASSERT_EQ(Status().missing.size(), 2U);
   EXPECT_EQ(Status().missing[0].blocker, capacity::Blocker::kRefused);
@@ -630,24 +641,12 @@ TEST_F(Controller, SaysWhatTheAutoscalerSaysOfItsObjects) {
 }
 
 TEST_F(Controller, SaysWhatFailedOfWholeNodeGroups) {
-  cluster.Put({"", "v1", "pods", "stoker", "exec-1"},
-              {{"apiVersion", "v1"},
-               {"kind", "Pod"},
-               {"metadata",
-                {{"name", "exec-1"},
-                 {"namespace", "stoker"},
-                 {"creationTimestamp", "2026-01-04T23:50:00Z"}}},
-               {"spec", json::object()},
-               {"status", {{"phase", "Pending"}}}});
-  cluster.Put({"", "v1", "events", "kube-system", "status.1"},
-              {{"apiVersion", "v1"},
-               {"kind", "Event"},
-               {"metadata", {{"name", "status.1"}, {"namespace", "kube-system"}}},
-               {"involvedObject",
-                {{"kind", "ConfigMap"}, {"namespace", "kube-system"}, {"name", "status"}}},
-               {"reason", "ScaleUpTimedOut"},
-               {"message", "Nodes added to group spot-m5-a failed to register within 15m2s"},
-               {"lastTimestamp", "2026-01-04T23:59:00Z"}});
+  PutPendingPod();
+  PutEvent("kube-system",
+           "ConfigMap",
+           "status",
+           "ScaleUpTimedOut",
+           "Nodes added to group spot-m5-a failed to register within 15m2s");
   Decide(5);
   Start();
   ASSERT_GE(Status().missing.size(), 1U);

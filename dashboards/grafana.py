@@ -57,8 +57,9 @@ class Panel:
         if self.kind == "timeseries":
             custom = defaults.setdefault("custom", {})
             custom |= {"fillOpacity": 25 if self.stacked else 0, "lineWidth": 1, "showPoints": "never"}
-            if self.unit == "none":
-                custom["axisSoftMax"] = 1  # else a line at 0 gets an axis up to 100
+            if self.unit in ("none", "percentunit") and self.maximum is None:
+                # Else a line at 0 gets an axis up to 100, or 10000%.
+                custom["axisSoftMax"] = self.thresholds[-1][0] if self.thresholds and self.unit == "percentunit" else 1
             if self.stacked:
                 custom["stacking"] = {"mode": "normal", "group": "A"}
         see = "".join(f"\n\n{title}: docs/{page}" for title, page in self.links)

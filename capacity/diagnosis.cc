@@ -107,7 +107,7 @@ class Diagnosis {
   }
 
   std::vector<Finding> Run() {
-    ReadPodEvents();
+    ReadEvents();
     ReadRooms();
     Quotas();
     Gates();
@@ -153,7 +153,7 @@ class Diagnosis {
   }
 
   /// The newest word of the autoscaler on each pod that waits, and on the buffer.
-  void ReadPodEvents() {
+  void ReadEvents() {
     std::set<std::string_view> waiting;  // all of one namespace
     for (const PendingPod* pod : pods_) waiting.insert(pod->name);
     const bool has_buffer = HasBuffer();

@@ -323,7 +323,7 @@ TEST(LeadTime, ForgetsNoWaitInAFault) {
   day.running.push_back(Fault(end + 35min));
   day.running.push_back(Value(end + 40min, 3));
   day.now = After(end + 45min);
-  EXPECT_EQ(day.Find(policy).value, 35min) << "it was met somewhen after that";
+  EXPECT_EQ(day.Find(policy).value, 35min) << "it was met some time after that";
 }
 
 // Nodes of one that was taken back may have met it early, so it tells the least that it takes.

@@ -549,6 +549,9 @@ TEST_F(Controller, OnePolicyThatTakesLongCostsNoOtherItsTurn) {
           world.clock.Advance(CapacityController::kTimeout);
           return Fail(ErrorCode::kDeadlineExceeded, "no answer in time");
         }
+        if (request.deadline <= world.clock.MonotonicNow()) {
+          return Fail(ErrorCode::kDeadlineExceeded, "no time left");
+        }
         return answer(request);
       });
   Start();
